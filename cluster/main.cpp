@@ -1,0 +1,34 @@
+// tessera: reads its options, joins the job's ranks, runs one command, and turns the outcome into an exit code.
+#include <cstdio>
+#include <filesystem>
+#include <variant>
+
+#include "cluster/log.hpp"
+#include "cluster/machine.hpp"
+#include "cluster/mpi_session.hpp"
+#include "cluster/options.hpp"
+#include "cluster/run_loop.hpp"
+
+int main(int argc, char** argv) {
+  using namespace tessera;
+  try {
+    MpiSession session(argc, argv);
+    const std::variant<Options, ExitRequest> parsed = parse_options(argc, argv);
+    if (const auto* exit = std::get_if<ExitRequest>(&parsed)) {
+      if (session.rank() == 0) std::fputs(exit->text.c_str(), exit->code == kExitDone ? stdout : stderr);
+      return exit->code;
+    }
+    const Options& options = std::get<Options>(parsed);
+    return session.run([&] {
+      const bool writes = options.command == Command::kSearch && session.rank() == 0;
+      Log log({session.rank(), options.verbosity, writes ? options.out : std::filesystem::path{}});
+      const Resources resources = share_of(this_machine(session.local_size()), options);
+      const std::unique_ptr<Exchange> exchange = session.make_exchange();
+      return options.command == Command::kSearch ? run_search(options, resources, *exchange, log)
+                                                 : run_saturate(options, resources, *exchange, log);
+    });
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "tessera: %s\n", error.what());
+    return exit_code_of(error);
+  }
+}

@@ -1,0 +1,344 @@
+#include "cluster/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <charconv>
+#include <limits>
+#include <map>
+#include <span>
+#include <string_view>
+
+#include "engine/base/error.hpp"
+#include "io/names.hpp"
+
+namespace tessera {
+namespace {
+
+constexpr std::uint64_t kMostThreads = 1024;
+constexpr std::uint64_t kMostShards = 1024;
+constexpr std::size_t kHelpColumn = 32;  // where descriptions begin
+constexpr std::size_t kHelpWidth = 110;
+
+enum On : unsigned { kOnSearch = 1, kOnSaturate = 2, kOnBoth = 3 };
+
+// A row of the table of options.
+struct Entry {
+  const char* names;    // as CLI11 takes them: "-q,--quiet"
+  const char* metavar;  // nullptr: a flag without value
+  unsigned commands;    // On
+  bool repeatable;
+  const char* group;
+  const char* help;
+  void (*apply)(Options&, const std::string& value);
+};
+
+[[noreturn]] void refuse(const std::string& found, const std::string& expected) {
+  throw Error(ErrorCode::kInput, "found '" + found + "', expected " + expected);
+}
+
+int parse_small(const std::string& text, std::uint64_t most, const std::string& expected) {
+  std::uint64_t value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || stop != text.data() + text.size() || value < 1 || value > most) refuse(text, expected);
+  return static_cast<int>(value);
+}
+
+void add_array(Options& options, const std::string& value) {
+  const ArraySize array = parse_array(value);
+  if (std::find(options.arrays.begin(), options.arrays.end(), array) == options.arrays.end()) {
+    options.arrays.push_back(array);
+  }
+}
+
+void set_scope(Options& options, const std::string& value) {
+  if (value != "layer" && value != "network") refuse(value, "layer or network");
+  options.scope = value == "layer" ? Scope::kLayer : Scope::kNetwork;
+}
+
+void add_name(std::vector<std::string>& names, const std::string& value, const std::string& expected) {
+  if (value.empty()) refuse(value, expected);
+  if (std::find(names.begin(), names.end(), value) == names.end()) names.push_back(value);
+}
+
+void set_match_limit(Options& options, const std::string& value) {
+  const std::size_t equals = value.rfind('=');
+  const std::uint64_t matches = parse_count(equals == std::string::npos ? value : value.substr(equals + 1));
+  if (matches == 0) refuse(value, "at least one match (to switch a rule off, --ban it)");
+  if (equals == std::string::npos) {
+    options.match_limit = matches;
+  } else if (equals == 0) {
+    refuse(value, "a number of matches or RULE=N");
+  } else {
+    options.match_limits.push_back({value.substr(0, equals), matches});
+  }
+}
+
+void set_shards(Options& options, const std::string& value) {
+  const std::string expected = "a power of two from 1 to 1024";
+  options.shards = parse_small(value, kMostShards, expected);
+  if (!std::has_single_bit(static_cast<unsigned>(options.shards))) refuse(value, expected);
+}
+
+void set_seed(Options& options, const std::string& value) {
+  const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), options.seed);
+  if (error != std::errc() || stop != value.data() + value.size()) refuse(value, "a number from 0 to 2^64 - 1");
+}
+
+constexpr const char* kWhat = "What to do";
+constexpr const char* kRules = "Rules";
+constexpr const char* kMachine = "Machine";
+constexpr const char* kLimits = "Limits";
+constexpr const char* kOutput = "Output";
+
+// The table. Order is the order of --help.
+const Entry kTable[] = {
+    {"--array", "ROWSxCOLS", kOnSearch, true, kWhat,
+     "a systolic array of the hardware; repeat for several (default 64x64)", add_array},
+    {"--scope", "layer|network", kOnSearch, false, kWhat,
+     "layer: each distinct layer is searched once, all in one e-graph (default); network: the whole network as one "
+     "connected "
+     "program, so that rewrites may cross layers",
+     set_scope},
+    {"--seed", "N", kOnSearch, false, kWhat, "seed of the random inputs and weights of the verification (default 1)",
+     set_seed},
+    {"--no-verify", nullptr, kOnSearch, false, kWhat, "do not check numerically that the result computes the same",
+     [](Options& o, const std::string&) { o.verify = false; }},
+    {"--rules", "FILE|NAME", kOnSearch, true, kRules,
+     "a rules file, or a shipped set by name; repeat for several (default blocking)",
+     [](Options& o, const std::string& v) { add_name(o.rules, v, "a rules file or the name of a shipped set"); }},
+    {"--ban", "RULE", kOnBoth, true, kRules, "do not use this rule; repeatable",
+     [](Options& o, const std::string& v) { add_name(o.banned, v, "the name of a rule"); }},
+    {"--pin", "RULE", kOnBoth, true, kRules, "never put this rule aside, however much it matches; repeatable",
+     [](Options& o, const std::string& v) { add_name(o.pinned, v, "the name of a rule"); }},
+    {"--match-limit", "[RULE=]N", kOnBoth, true, kRules,
+     "put a rule aside for some iterations when it has more matches than this in one; for all rules or for one",
+     set_match_limit},
+    {"--threads", "T", kOnBoth, false, kMachine,
+     "threads of each rank (default: the machine's, divided by the ranks on it)",
+     [](Options& o, const std::string& v) { o.threads = parse_small(v, kMostThreads, "a number from 1 to 1024"); }},
+    {"--shards", "S", kOnBoth, false, kMachine,
+     "shards of each rank, a power of two (default: chosen from the threads); results do not depend on it", set_shards},
+    {"--iterations", "N", kOnBoth, false, kLimits, "stop after so many iterations (0: no limit, the default)",
+     [](Options& o, const std::string& v) { o.iteration_limit = parse_count(v); }},
+    {"--enodes", "N", kOnBoth, false, kLimits,
+     "stop when the e-graph has more e-nodes, e.g. 50M (0: no limit, the default)",
+     [](Options& o, const std::string& v) { o.enode_limit = parse_count(v); }},
+    {"--memory-limit", "SIZE", kOnBoth, false, kLimits,
+     "stop when a rank uses more memory, e.g. 8GiB (default: 90 % of the machine's, divided by the ranks on it)",
+     [](Options& o, const std::string& v) { o.memory_limit_bytes = parse_size(v); }},
+    {"--time-limit", "D", kOnBoth, false, kLimits,
+     "stop after this time, e.g. 90s, 10min or 2h (default: none); where it stops the search, results depend on the "
+     "machine",
+     [](Options& o, const std::string& v) {
+       o.time_limit_ms = parse_duration_ms(v);
+       if (o.time_limit_ms == 0) refuse(v, "a duration of at least a millisecond");
+     }},
+    {"--out", "DIR", kOnSearch, false, kOutput,
+     "where program.glenside, report.json and run.log are written (default out)",
+     [](Options& o, const std::string& v) {
+       if (v.empty()) refuse(v, "a folder");
+       o.out = v;
+     }},
+    {"--print-counts", nullptr, kOnSaturate, false, kOutput, "print e-nodes and e-classes after each iteration",
+     [](Options& o, const std::string&) { o.print_counts = true; }},
+    {"-q,--quiet", nullptr, kOnBoth, false, kOutput, "print warnings and the result only",
+     [](Options& o, const std::string&) { o.verbosity = Verbosity::kQuiet; }},
+    {"-v,--verbose", nullptr, kOnBoth, false, kOutput, "print details of every iteration",
+     [](Options& o, const std::string&) { o.verbosity = Verbosity::kVerbose; }},
+};
+
+constexpr const char* kExitCodes = R"(Exit codes:
+  0  all layers tensorized and verified
+  1  finished, but some layer is not tensorized
+  2  bad input or options
+  3  internal or verification failure)";
+
+constexpr const char* kExamples = R"(Examples:
+  tessera search
+      the built-in MobileNet v1 onto a 64x64 array, on this machine
+  mpirun -np 4 tessera search mobilenet-v1.relay --array 64x64 --out out/mobilenet
+      a Relay model, the e-graph divided among 4 ranks
+  tessera search model.glenside --array 16x16 --array 32x64 --rules my.rules --time-limit 10min
+      a Glenside program, two arrays to choose from, rules of one's own
+  tessera saturate math.rules --iterations 11 --print-counts
+      a rules file with its own start terms
+
+)";
+
+// What CLI11 fills for one subcommand: the values given for each entry of the table.
+struct Given {
+  std::string input;
+  std::vector<std::pair<const Entry*, std::vector<std::string>>> values;
+  CLI::App* app = nullptr;
+};
+
+std::string long_name(const Entry& entry) {
+  const std::string names = entry.names;
+  return names.substr(names.find("--"));
+}
+
+void declare(CLI::App& app, On command, Given& given) {
+  given.app = &app;
+  given.values.reserve(std::size(kTable));  // CLI11 keeps references to the elements
+  for (const Entry& entry : kTable) {
+    if ((entry.commands & command) == 0) continue;
+    given.values.emplace_back(&entry, std::vector<std::string>());
+    std::vector<std::string>& values = given.values.back().second;
+    CLI::Option* option = nullptr;
+    if (entry.metavar == nullptr) {
+      option = app.add_flag_callback(
+          entry.names, [&values] { values.assign(1, ""); }, entry.help);
+    } else {
+      option = app.add_option(entry.names, values, entry.help)->type_name(entry.metavar)->allow_extra_args(false);
+      option->expected(1)->take_all();
+    }
+    option->group(entry.group);
+  }
+  app.allow_extras();
+  app.footer(std::string(kExamples) + kExitCodes);
+  app.get_formatter()->column_width(kHelpColumn);
+}
+
+// Reports what CLI11 did not know, with what may have been meant.
+void refuse_extras(const CLI::App& app, std::string_view kind, std::span<const std::string> known) {
+  const std::vector<std::string> extras = app.remaining();
+  if (extras.empty()) return;
+  const std::string& found = extras.front();
+  const std::string name = found.substr(0, found.find('='));
+  const std::vector<std::string_view> names(known.begin(), known.end());
+  const std::string meant = nearest_name(name, names);
+  const bool is_option = found.size() > 1 && found[0] == '-';
+  std::string message =
+      (is_option ? "unknown option '" + name : "unexpected " + std::string(kind) + " '" + found) + "'";
+  if (!meant.empty()) message += "; did you mean '" + meant + "'?";
+  throw Error(ErrorCode::kInput, message);
+}
+
+Options interpret(Command command, const Given& given) {
+  std::vector<std::string> names = {"--help"};
+  for (const auto& [entry, values] : given.values) names.push_back(long_name(*entry));
+  refuse_extras(*given.app, "argument", names);
+
+  Options options;
+  options.command = command;
+  options.input = given.input;
+  const Options defaults;
+  options.arrays.clear();
+  options.rules.clear();
+  bool quiet = false;
+  for (const auto& [entry, values] : given.values) {
+    const std::string name = long_name(*entry);
+    if (values.size() > 1 && !entry->repeatable) {
+      throw Error(ErrorCode::kInput, name + ": given " + std::to_string(values.size()) + " times, expected once");
+    }
+    for (const std::string& value : values) {
+      try {
+        entry->apply(options, value);
+      } catch (const Error& error) {
+        throw Error(ErrorCode::kInput, name + ": " + error.message());
+      }
+      if (name == "--quiet") quiet = true;
+    }
+  }
+  if (options.arrays.empty()) options.arrays = defaults.arrays;
+  if (options.rules.empty()) options.rules = defaults.rules;
+  if (quiet && options.verbosity == Verbosity::kVerbose) {
+    throw Error(ErrorCode::kInput, "--quiet and --verbose: expected one of them");
+  }
+  for (const std::string& rule : options.banned) {
+    if (std::find(options.pinned.begin(), options.pinned.end(), rule) != options.pinned.end()) {
+      throw Error(ErrorCode::kInput, "rule '" + rule + "' is both banned and pinned");
+    }
+  }
+  return options;
+}
+
+// CLI11's help text with long descriptions wrapped under their column and no double blank lines.
+std::string wrapped(const std::string& help) {
+  std::string out;
+  std::size_t blank_lines = 0;
+  for (std::size_t start = 0; start < help.size();) {
+    const std::size_t end = std::min(help.find('\n', start), help.size());
+    std::string line = help.substr(start, end - start);
+    start = end + 1;
+    blank_lines = line.empty() ? blank_lines + 1 : 0;
+    if (blank_lines > 1) continue;
+    const bool is_option = line.starts_with("  -");
+    while (is_option && line.size() > kHelpWidth) {
+      const std::size_t space = line.rfind(' ', kHelpWidth);
+      if (space <= kHelpColumn) break;
+      out += line.substr(0, space) + "\n";
+      line = std::string(kHelpColumn, ' ') + line.substr(space + 1);
+    }
+    out += line + "\n";
+  }
+  return out;
+}
+
+ExitRequest mistake(const std::string& program, const std::string& message) {
+  return {kExitUsage, program + ": " + message + "\nTry '" + program + " --help'.\n"};
+}
+
+}  // namespace
+
+std::variant<Options, ExitRequest> parse_options(int argc, const char* const* argv) {
+  CLI::App app(
+      "Tessera: runs a neural network's tensor operations on fixed-size systolic arrays, found by equality saturation.",
+      "tessera");
+  app.set_version_flag("--version", std::string("tessera ") + TESSERA_VERSION, "print the version and exit");
+  app.set_help_flag("-h,--help", "print this help and exit");
+  app.require_subcommand(0, 1);
+  app.allow_extras();
+  app.footer(std::string(kExamples) + kExitCodes);
+
+  Given search;
+  CLI::App* search_app =
+      app.add_subcommand("search", "Find how to run a network's layers on arrays, check it, and report.");
+  search_app
+      ->add_option("MODEL", search.input,
+                   "a file (.relay, .glenside) or a built-in network: mobilenet-v1[:WIDTH[:RESOLUTION]]\n"
+                   "                              (default mobilenet-v1)")
+      ->type_name("");
+  declare(*search_app, kOnSearch, search);
+  search.input = "mobilenet-v1";
+
+  Given saturate;
+  CLI::App* saturate_app = app.add_subcommand(
+      "saturate", "Saturate the start terms of a rules file, and print what the e-graph has become.");
+  saturate_app->add_option("FILE", saturate.input, "a .rules file with rules and start terms")->type_name("");
+  declare(*saturate_app, kOnSaturate, saturate);
+
+  std::string program = "tessera";
+  try {
+    app.parse(argc, argv);
+    if (search_app->parsed()) {
+      program += " search";
+      return interpret(Command::kSearch, search);
+    }
+    if (saturate_app->parsed()) {
+      program += " saturate";
+      Options options = interpret(Command::kSaturate, saturate);
+      if (options.input.empty()) return mistake(program, "no rules file given");
+      return options;
+    }
+    const std::vector<std::string> commands = {"search", "saturate", "--help", "--version"};
+    refuse_extras(app, "command", commands);
+    return ExitRequest{kExitUsage, wrapped(app.help())};
+  } catch (const CLI::CallForVersion& version) {
+    return ExitRequest{kExitDone, std::string(version.what()) + "\n"};
+  } catch (const CLI::CallForHelp&) {
+    if (search_app->parsed()) return ExitRequest{kExitDone, wrapped(search_app->help("tessera"))};
+    if (saturate_app->parsed()) return ExitRequest{kExitDone, wrapped(saturate_app->help("tessera"))};
+    return ExitRequest{kExitDone, wrapped(app.help())};
+  } catch (const CLI::ParseError& error) {
+    if (search_app->parsed()) program = "tessera search";
+    if (saturate_app->parsed()) program = "tessera saturate";
+    return mistake(program, error.what());
+  } catch (const Error& error) {
+    return mistake(program, error.message());
+  }
+}
+
+}  // namespace tessera

@@ -1,0 +1,157 @@
+// The e-nodes of one rank: fixed-width rows and the hashcons over them.
+// A row holds its symbol, its class, up to two children inline, the links that thread it into its class's member list and
+// its children's parent lists, and the iteration in which it last became new. Wider nodes keep children and parent
+// links in the wide pool. A hashcons is split over shards by key hash; row storage is dealt to shards by id
+// (graph/shards.hpp). Within a phase a hashcons shard is written by its owner only; rows are never moved.
+// A dead row (merged into its duplicate, or moved to another rank) keeps its links, so that lists stay walkable; its
+// symbol is none, which no pattern matches. Dead slots are not reused while stale references may live.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/base/column.hpp"
+#include "engine/base/ids.hpp"
+#include "engine/graph/shards.hpp"
+
+namespace tessera {
+
+// One child position of one row, as an entry of the child's parent list: row << 1 | position for inline children, the
+// wide pool's index with the top bit set otherwise.
+struct Edge {
+  static constexpr std::uint32_t kWide = 0x80000000U;
+  static constexpr std::uint32_t kEnd = 0xffffffffU;
+  std::uint32_t value = kEnd;
+  [[nodiscard]] bool is_end() const { return value == kEnd; }
+};
+
+struct Row {
+  SymbolId symbol;                     // none: the row is dead
+  std::uint32_t class_id;              // canonical between iterations
+  std::array<std::uint32_t, 2> kids;   // arity <= 2: children; wide: offset into the pool, arity
+  std::uint32_t next_member;           // row id + 1, 0 at the end (fresh memory is zero)
+  std::array<std::uint32_t, 2> next_parent;  // Edge::value of the next entry of the child's parent list
+  std::uint32_t stamp;                 // the iteration in which the row (symbol, children, class) last became new
+};
+static_assert(sizeof(Row) == 32);
+
+struct WideKid {
+  std::uint32_t row;
+  std::uint32_t kid;
+  std::uint32_t next_parent;
+};
+
+class NodeTable {
+ public:
+  static constexpr std::uint32_t kInlineArity = 2;
+
+  explicit NodeTable(std::uint32_t shards);
+
+  [[nodiscard]] std::uint32_t shards() const { return ids_.shards(); }
+  Row& operator[](RowId id) { return rows_[id.value]; }
+  const Row& operator[](RowId id) const { return rows_[id.value]; }
+  [[nodiscard]] bool is_live(RowId id) const { return !rows_[id.value].symbol.is_none(); }
+
+  // Children of a row of the given arity (the symbol's).
+  [[nodiscard]] std::uint32_t kid(RowId id, std::uint32_t arity, std::uint32_t at) const {
+    const Row& row = rows_[id.value];
+    return arity <= kInlineArity ? row.kids[at] : wide_[row.kids[0] + at].kid;
+  }
+  void set_kid(RowId id, std::uint32_t arity, std::uint32_t at, std::uint32_t kid) {
+    if (arity <= kInlineArity)
+      rows_[id.value].kids[at] = kid;
+    else
+      wide_[rows_[id.value].kids[0] + at].kid = kid;
+  }
+  [[nodiscard]] Edge edge(RowId id, std::uint32_t arity, std::uint32_t at) const {
+    return arity <= kInlineArity ? Edge{id.value << 1 | at} : Edge{Edge::kWide | (rows_[id.value].kids[0] + at)};
+  }
+  [[nodiscard]] RowId edge_row(Edge e) const {
+    return (e.value & Edge::kWide) == 0 ? RowId(e.value >> 1) : RowId(wide_[e.value & ~Edge::kWide].row);
+  }
+  [[nodiscard]] std::uint32_t edge_position(Edge e) const {
+    if ((e.value & Edge::kWide) == 0) return e.value & 1;
+    const std::uint32_t at = e.value & ~Edge::kWide;
+    return at - rows_[wide_[at].row].kids[0];
+  }
+  // The link field of an entry, written by the owner of the child's class only.
+  std::uint32_t& next_parent(Edge e) {
+    return (e.value & Edge::kWide) == 0 ? rows_[e.value >> 1].next_parent[e.value & 1]
+                                        : wide_[e.value & ~Edge::kWide].next_parent;
+  }
+  [[nodiscard]] Edge next(Edge e) const {
+    return Edge{(e.value & Edge::kWide) == 0 ? rows_[e.value >> 1].next_parent[e.value & 1]
+                                             : wide_[e.value & ~Edge::kWide].next_parent};
+  }
+
+  // The hash of a key; its top bits choose the hashcons shard, its low half the slot. Local: ids enter it.
+  [[nodiscard]] static std::uint64_t hash_key(SymbolId symbol, std::span<const std::uint32_t> kids) {
+    std::uint64_t h = symbol.value * 0x9e3779b97f4a7c15ULL + 0x7f4a7c159e3779b9ULL;
+    for (const std::uint32_t kid : kids) {
+      h = (h ^ kid) * 0xd6e8feb86659fd93ULL;
+      h ^= h >> 32;
+    }
+    h *= 0x94d049bb133111ebULL;
+    return h ^ (h >> 29);
+  }
+  [[nodiscard]] std::uint64_t hash_row(RowId id, std::uint32_t arity) const;
+  [[nodiscard]] std::uint32_t shard_of_hash(std::uint64_t hash) const {
+    return static_cast<std::uint32_t>((hash >> 40) & (shards() - 1));
+  }
+
+  // --- by the owner of the hash's shard only ---
+  [[nodiscard]] RowId find(std::uint64_t hash, SymbolId symbol, std::span<const std::uint32_t> kids) const;
+  void prefetch(std::uint64_t hash) const {
+    const Hashcons& table = hashcons_[shard_of_hash(hash)];
+    __builtin_prefetch(&table.slots[static_cast<std::uint32_t>(hash) & table.mask]);
+  }
+  // Second stage: the row that the slot names, once the slot is in cache.
+  void prefetch_row(std::uint64_t hash) const {
+    const Hashcons& table = hashcons_[shard_of_hash(hash)];
+    const Slot slot = table.slots[static_cast<std::uint32_t>(hash) & table.mask];
+    if (slot.row != kEmpty) __builtin_prefetch(&rows_[slot.row]);
+  }
+  // Adds a row that find() did not find; links are left to the caller. The caller has reserved room.
+  RowId insert(std::uint64_t hash, SymbolId symbol, std::span<const std::uint32_t> kids, ClassId cls, std::uint32_t stamp);
+  // Puts an existing row under a new key (its kids are already written).
+  void insert_existing(std::uint64_t hash, RowId id);
+  // Takes the row out of the hashcons under its old key; false if it is not there (already taken out).
+  bool erase(std::uint64_t hash, RowId id);
+  // Marks the row dead; it must not be in the hashcons.
+  void kill(RowId id, std::uint32_t shard) {
+    rows_[id.value].symbol = SymbolId();
+    --hashcons_[shard].live;
+  }
+
+  // Room for extra[shard] more rows and `wide` more wide children a shard. Between phases only.
+  void reserve(std::span<const std::size_t> extra_rows, std::span<const std::size_t> extra_wide);
+
+  [[nodiscard]] std::size_t live_count() const;
+  [[nodiscard]] const ShardedIds& ids() const { return ids_; }
+  [[nodiscard]] std::size_t bytes() const;  // memory in use, for reports
+
+ private:
+  static constexpr std::uint32_t kEmpty = 0xffffffffU;
+  struct Slot {
+    std::uint32_t tag;  // low half of the hash
+    std::uint32_t row;
+  };
+  struct Hashcons {
+    std::vector<Slot> slots;
+    std::uint32_t mask = 0;
+    std::size_t used = 0;
+    std::int64_t live = 0;  // rows made minus rows killed through this shard; only the sum over shards means something
+  };
+  void grow(Hashcons& table, std::size_t entries);
+  [[nodiscard]] bool same_key(RowId id, SymbolId symbol, std::span<const std::uint32_t> kids) const;
+
+  ShardedIds ids_;
+  ShardedIds wide_ids_;
+  Column<Row> rows_;
+  Column<WideKid> wide_;
+  std::vector<Hashcons> hashcons_;
+};
+
+}  // namespace tessera

@@ -1,0 +1,58 @@
+// How one rank's ids are dealt to its shards. Ids are block-cyclic: 1,024 consecutive ids belong to one shard, the next
+// block to the next shard. So a column indexed by id is one dense array, each shard appends on its own, and the owner
+// of an id is a shift and a mask.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "engine/base/check.hpp"
+
+namespace tessera {
+
+class ShardedIds {
+ public:
+  static constexpr std::uint32_t kBlockBits = 10;
+
+  // `shards`: a power of two.
+  explicit ShardedIds(std::uint32_t shards)
+      : shard_bits_(static_cast<std::uint32_t>(std::countr_zero(shards))), used_(shards, 0) {
+    CHECK(std::has_single_bit(shards));
+  }
+
+  [[nodiscard]] std::uint32_t shards() const { return static_cast<std::uint32_t>(used_.size()); }
+  [[nodiscard]] std::uint32_t owner(std::uint32_t id) const { return (id >> kBlockBits) & (shards() - 1); }
+
+  // Only the owner of `shard` may call these while a phase runs. Runs of `count` > 1 stay in one block.
+  std::uint32_t allocate(std::uint32_t shard, std::uint32_t count = 1) {
+    std::uint32_t& used = used_[shard];
+    constexpr std::uint32_t kBlock = 1U << kBlockBits;
+    if ((used & (kBlock - 1)) + count > kBlock) used = (used | (kBlock - 1)) + 1;
+    const std::uint32_t at = used;
+    used += count;
+    return id(shard, at);
+  }
+  [[nodiscard]] std::uint32_t used(std::uint32_t shard) const { return used_[shard]; }
+  // The `at`-th id of a shard: for loops over what a shard owns.
+  [[nodiscard]] std::uint32_t id(std::uint32_t shard, std::uint32_t at) const {
+    return (((at >> kBlockBits) << shard_bits_ | shard) << kBlockBits) | (at & ((1U << kBlockBits) - 1));
+  }
+  // One more than the largest id that exists if every shard allocates at most extra[shard] more.
+  template <class Extra>
+  [[nodiscard]] std::size_t bound(const Extra& extra) const {
+    std::size_t most = 0;
+    for (std::uint32_t s = 0; s < shards(); ++s) {
+      const std::size_t blocks = (std::size_t{used_[s]} + extra(s) + (1U << kBlockBits) - 1) >> kBlockBits;
+      if (blocks > most) most = blocks;
+    }
+    return (most << kBlockBits) << shard_bits_;
+  }
+
+ private:
+  std::uint32_t shard_bits_;
+  std::vector<std::uint32_t> used_;
+};
+
+}  // namespace tessera

@@ -1,0 +1,65 @@
+#include "engine/language/symbol_table.hpp"
+
+#include <algorithm>
+
+#include "engine/base/check.hpp"
+#include "engine/base/hash.hpp"
+
+namespace tessera {
+
+std::uint64_t SymbolTable::content_hash(Name op, std::span<const Value> attributes, std::uint32_t arity) {
+  std::uint64_t hash = hash_combine(op.hash(), arity);
+  for (const Value& attribute : attributes) hash = hash_combine(hash, attribute.hash());
+  return hash;
+}
+
+std::uint64_t Symbol::hash() const {
+  std::uint64_t hash = hash_combine(name.hash(), arity);
+  for (const Value& attribute : attributes) hash = hash_combine(hash, attribute.hash());
+  return hash;
+}
+
+OperatorId SymbolTable::intern_operator(Name name) {
+  const auto next = OperatorId(static_cast<std::uint32_t>(operators_.size()));
+  const auto [place, added] = operator_of_name_.try_emplace(name.index(), next);
+  if (added) operators_.push_back(name);
+  return place->second;
+}
+
+std::optional<OperatorId> SymbolTable::find_operator(Name name) const {
+  const auto found = operator_of_name_.find(name.index());
+  if (found == operator_of_name_.end()) return std::nullopt;
+  return found->second;
+}
+
+SymbolId SymbolTable::intern(Name op, std::span<const Value> attributes, std::uint32_t arity) {
+  return intern(intern_operator(op), attributes, arity);
+}
+
+SymbolId SymbolTable::intern(OperatorId op, std::span<const Value> attributes, std::uint32_t arity) {
+  if (const auto known = find(op, attributes, arity)) return *known;
+  CHECK(op.value < operators_.size());
+  const auto id = SymbolId(static_cast<std::uint32_t>(symbols_.size()));
+  CHECK(!id.is_none());
+  const Name name = operators_[op.value];
+  const std::uint64_t hash = content_hash(name, attributes, arity);
+  symbols_.push_back({op, name, arity, {attributes.begin(), attributes.end()}});
+  op_of_.push_back(op);
+  hash_of_.push_back(hash);
+  by_hash_.emplace(hash, id);
+  return id;
+}
+
+std::optional<SymbolId> SymbolTable::find(OperatorId op, std::span<const Value> attributes, std::uint32_t arity) const {
+  CHECK(op.value < operators_.size());
+  const auto [first, last] = by_hash_.equal_range(content_hash(operators_[op.value], attributes, arity));
+  for (auto it = first; it != last; ++it) {
+    const Symbol& symbol = symbols_[it->second.value];
+    if (symbol.op == op && symbol.arity == arity && std::ranges::equal(symbol.attributes, attributes)) {
+      return it->second;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace tessera

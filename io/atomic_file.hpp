@@ -1,0 +1,16 @@
+// Whole files, read and written: a reader of a result never sees half of it, whenever the writer dies.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace tessera {
+
+// Writes to a temporary name beside `path`, flushes it to the disk, renames it over `path`, and flushes the directory.
+// Throws Error(kResource) naming the path and the system's reason; the temporary file is then removed.
+void write_file_atomically(const std::string& path, std::string_view text);
+
+// The file's bytes. Throws Error(kInput) when it cannot be read.
+[[nodiscard]] std::string read_file(const std::string& path);
+
+}  // namespace tessera

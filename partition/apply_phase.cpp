@@ -1,0 +1,337 @@
+#include "partition/apply_phase.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <optional>
+
+#include "engine/graph/match_values.hpp"
+
+namespace tessera {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kPieceMatches = 4096;
+constexpr std::size_t kSliceResults = std::size_t{1} << 19;
+
+// Consecutive matches of one rule, found by one task.
+struct Piece {
+  std::uint32_t rule;
+  std::uint32_t count;
+  const std::uint32_t* slots;
+  std::size_t results = 0;                 // offset of this piece's results: count * builds
+  std::vector<SymbolId> computed;          // count * plan.computed_symbols
+};
+
+// Names a right-side node for Inserter's callback: piece, match, node.
+constexpr std::uint64_t token_of(std::size_t piece, std::uint32_t match, std::size_t node) {
+  return static_cast<std::uint64_t>(piece) << 32 | static_cast<std::uint64_t>(match) << 12 | node;
+}
+static_assert(kPieceMatches <= (1U << 20));
+
+class ApplyPhase {
+ public:
+  ApplyPhase(Partition& partition, std::span<const RulePlan> plans, std::span<const char> apply, MatchResult& matches)
+      : partition_(partition), graph_(partition.graph), plans_(plans), apply_(apply), matches_(matches),
+        inserter_(partition, matches.foreign, plans.size()) {
+    result_.asserted.assign(plans.size(), 0);
+    result_.seconds.assign(plans.size(), 0);
+  }
+
+  ApplyResult run() {
+    cut_pieces();
+    std::size_t begin = 0;
+    for (;;) {
+      std::size_t end = begin;
+      std::size_t results = 0;
+      while (end < pieces_.size() && results < kSliceResults) {
+        pieces_[end].results = results;
+        results += pieces_[end].count * std::max<std::size_t>(1, plans_[pieces_[end].rule].builds.size());
+        ++end;
+      }
+      if (!any_rank(end > begin)) break;
+      run_slice(begin, end, results);
+      begin = end;
+    }
+    finish();
+    return std::move(result_);
+  }
+
+ private:
+  // Whether the condition holds on any rank; collective unless alone.
+  bool any_rank(bool here) {
+    std::uint64_t any = here ? 1 : 0;
+    if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&any, 1), Reduction::kMax);
+    return any != 0;
+  }
+
+  void cut_pieces() {
+    for (std::uint32_t r = 0; r < plans_.size(); ++r) {
+      if (apply_[r] == 0) continue;
+      if (matches_.matches[r] != 0) {
+        result_.supersteps = std::max(result_.supersteps, plans_[r].height);
+        computes_symbols_ = computes_symbols_ || plans_[r].computed_symbols != 0;
+      }
+      const std::uint32_t stride = plans_[r].slot_count;
+      for (const MatchOutput& out : matches_.outputs) {
+        const std::vector<std::uint32_t>& slots = out.slots[r];
+        const std::size_t count = slots.size() / stride;
+        CHECK(count == out.count[r]);
+        for (std::size_t at = 0; at < count; at += kPieceMatches)
+          pieces_.push_back({r, static_cast<std::uint32_t>(std::min(kPieceMatches, count - at)), slots.data() + at * stride, 0, {}});
+      }
+    }
+  }
+
+  void run_slice(std::size_t begin, std::size_t end, std::size_t results) {
+    const std::size_t pieces = end - begin;
+    const std::size_t tasks =
+        partition_.workers.threads() == 1 || pieces < 2 ? 1 : std::min(pieces, static_cast<std::size_t>(partition_.workers.threads()) * 2);
+    inserter_.set_tasks(tasks);
+    results_.resize(results);
+    if (computes_symbols_) compute_symbols(begin, end, tasks);
+    std::vector<std::vector<double>> seconds(tasks, std::vector<double>(plans_.size(), 0));
+    std::vector<std::vector<std::size_t>> requests(tasks, std::vector<std::size_t>(plans_.size(), 0));
+    for (std::uint32_t wave = 0; wave == 0 || wave < result_.supersteps; ++wave) {
+      partition_.workers.for_each(tasks, true, [&](std::size_t task) {
+        for (std::size_t p = begin + pieces * task / tasks; p < begin + pieces * (task + 1) / tasks; ++p) {
+          const auto clock = Clock::now();
+          requests[task][pieces_[p].rule] += request_wave(task, p, wave);
+          seconds[task][pieces_[p].rule] += std::chrono::duration<double>(Clock::now() - clock).count();
+        }
+      });
+      const auto clock = Clock::now();
+      inserter_.run_wave([this](std::uint64_t token) { return hash_of(token); }, results_);
+      share_out(std::chrono::duration<double>(Clock::now() - clock).count(), requests);
+    }
+    for (const auto& of_task : seconds)
+      for (std::size_t r = 0; r < plans_.size(); ++r) result_.seconds[r] += of_task[r];
+    for (std::size_t p = begin; p < end; ++p) unite_variables(pieces_[p]);
+    collect_unions();
+    for (std::size_t p = begin; p < end; ++p) pieces_[p].computed = {};
+  }
+
+  // Inserting serves all rules at once: its time is shared out by the requests that each made.
+  void share_out(double seconds, std::vector<std::vector<std::size_t>>& requests) {
+    std::size_t total = 0;
+    for (const auto& of_task : requests)
+      for (const std::size_t n : of_task) total += n;
+    for (auto& of_task : requests) {
+      for (std::size_t r = 0; r < of_task.size(); ++r) {
+        if (total != 0) result_.seconds[r] += seconds * static_cast<double>(of_task[r]) / static_cast<double>(total);
+        of_task[r] = 0;
+      }
+    }
+  }
+
+  [[nodiscard]] SymbolId symbol_of(const Piece& piece, const RulePlan::Build& build, std::uint32_t match) const {
+    return build.symbol.is_none() ? piece.computed[match * plans_[piece.rule].computed_symbols + build.computed] : build.symbol;
+  }
+
+  std::size_t request_wave(std::size_t task, std::size_t p, std::uint32_t wave) {
+    const Piece& piece = pieces_[p];
+    const RulePlan& plan = plans_[piece.rule];
+    std::size_t made = 0;
+    std::array<std::uint32_t, kMaxArity> kids;
+    for (std::size_t b = 0; b < plan.builds.size(); ++b) {
+      const RulePlan::Build& build = plan.builds[b];
+      if (build.height != wave) continue;
+      const bool is_root = b + 1 == plan.builds.size();
+      for (std::uint32_t m = 0; m < piece.count; ++m) {
+        const std::uint32_t* slots = piece.slots + std::size_t{m} * plan.slot_count;
+        const std::size_t base = piece.results + m * plan.builds.size();
+        bool fresh = false;
+        for (std::size_t k = 0; k < build.kids.size(); ++k) {
+          if (build.kids[k].is_slot) {
+            kids[k] = slots[build.kids[k].index];
+          } else {
+            const NodeResult result = results_[base + build.kids[k].index];
+            kids[k] = result.handle();
+            fresh = fresh || result.fresh();
+          }
+        }
+        inserter_.add(task,
+                      {symbol_of(piece, build, m), is_root ? slots[plan.root_slot] : kNoTarget, piece.rule,
+                       static_cast<std::uint32_t>(base + b), token_of(p, m, b), fresh},
+                      std::span(kids).first(build.kids.size()));
+      }
+      made += piece.count;
+    }
+    return made;
+  }
+
+  // The structural hash of a right-side node: of its symbol and the names of the classes its variables stand for.
+  [[nodiscard]] std::uint64_t hash_of(std::uint64_t token) const {
+    const Piece& piece = pieces_[token >> 32];
+    const auto match = static_cast<std::uint32_t>(token >> 12 & 0xfffffU);
+    return hash_node(piece, match, static_cast<std::uint32_t>(token & 0xfffU));
+  }
+  [[nodiscard]] std::uint64_t hash_node(const Piece& piece, std::uint32_t match, std::uint32_t node) const {
+    const RulePlan& plan = plans_[piece.rule];
+    const RulePlan::Build& build = plan.builds[node];
+    std::uint64_t h = graph_.symbols().hash(symbol_of(piece, build, match));
+    for (const RulePlan::Operand& kid : build.kids)
+      h = hash_combine(h, kid.is_slot ? inserter_.named(piece.slots[std::size_t{match} * plan.slot_count + kid.index]).name
+                                      : hash_node(piece, match, kid.index));
+    return h;
+  }
+
+  // Evaluates computed attributes; symbols nobody has yet are agreed on by all ranks.
+  void compute_symbols(std::size_t begin, std::size_t end, std::size_t tasks) {
+    const Remote* remote = partition_.alone() ? nullptr : &data_of_foreign_;
+    std::vector<std::vector<Symbol>> missing(tasks);
+    std::vector<std::string> failures(tasks);
+    const std::size_t pieces = end - begin;
+    const auto pass = [&](bool first) {
+      partition_.workers.for_each(tasks, true, [&](std::size_t task) {
+        for (std::size_t p = begin + pieces * task / tasks; p < begin + pieces * (task + 1) / tasks; ++p) {
+          Piece& piece = pieces_[p];
+          const RulePlan& plan = plans_[piece.rule];
+          if (plan.computed_symbols == 0) continue;
+          piece.computed.resize(std::size_t{piece.count} * plan.computed_symbols);
+          try {
+            compute_piece(piece, plan, remote, first ? &missing[task] : nullptr);
+          } catch (const Error& error) {
+            if (failures[task].empty()) failures[task] = "rule " + plan.rule->name + ": " + error.what();
+          }
+        }
+      });
+    };
+    pass(true);
+    std::string failure;
+    for (const std::string& f : failures)
+      if (failure.empty()) failure = f;
+    partition_.agree_on_error(failure);
+    std::vector<Symbol> wanted;
+    for (auto& of_task : missing) wanted.insert(wanted.end(), of_task.begin(), of_task.end());
+    if (!any_rank(!wanted.empty())) return;
+    agree_on_symbols(partition_, wanted);
+    pass(false);
+  }
+
+  void compute_piece(Piece& piece, const RulePlan& plan, const Remote* remote, std::vector<Symbol>* missing) {
+    std::vector<Value> values;
+    for (std::uint32_t m = 0; m < piece.count; ++m) {
+      std::optional<SlotValues> match;
+      for (const RulePlan::Build& build : plan.builds) {
+        if (!build.symbol.is_none()) continue;
+        SymbolId& symbol = piece.computed[std::size_t{m} * plan.computed_symbols + build.computed];
+        if (missing == nullptr && !symbol.is_none()) continue;
+        if (!match)
+          match.emplace(graph_, plan, std::span(piece.slots + std::size_t{m} * plan.slot_count, plan.slot_count), remote);
+        values.clear();
+        for (const AttributeExpression& attribute : build.attributes) values.push_back(evaluate(attribute, *match));
+        const auto arity = static_cast<std::uint32_t>(build.kids.size());
+        const std::optional<SymbolId> found = graph_.symbols().find(build.op, values, arity);
+        symbol = found.value_or(SymbolId());
+        if (!found && missing != nullptr) missing->push_back({build.op, graph_.symbols().operator_name(build.op), arity, values});
+      }
+    }
+  }
+
+  // Right sides that are a variable build nothing: the root's class equals the variable's.
+  void unite_variables(const Piece& piece) {
+    const RulePlan& plan = plans_[piece.rule];
+    if (!plan.builds.empty()) return;
+    for (std::uint32_t m = 0; m < piece.count; ++m) {
+      const std::uint32_t* slots = piece.slots + std::size_t{m} * plan.slot_count;
+      const std::uint32_t a = inserter_.local_handle(slots[plan.root_slot]);
+      const std::uint32_t b = inserter_.local_handle(slots[plan.right_root.index]);
+      if (a == b) continue;
+      result_.unions.push_back({a, b, piece.rule});
+      ++result_.asserted[piece.rule];
+    }
+  }
+
+  void collect_unions() {
+    for (std::vector<UnionRequest>& of_shard : inserter_.unions) {
+      result_.unions.insert(result_.unions.end(), of_shard.begin(), of_shard.end());
+      of_shard.clear();
+    }
+  }
+
+  void finish() {
+    for (std::size_t r = 0; r < plans_.size(); ++r) result_.asserted[r] += inserter_.asserted[r];
+    if (!partition_.alone() && !result_.asserted.empty()) partition_.exchange.all_reduce(result_.asserted, Reduction::kSum);
+    result_.rows_made = inserter_.rows_made;
+    for (const auto& of_shard : inserter_.made) result_.made.insert(result_.made.end(), of_shard.begin(), of_shard.end());
+  }
+
+  // Data of foreign handles while attributes are computed.
+  class ForeignData final : public Remote {
+   public:
+    ForeignData(const EGraph& graph, const std::vector<ForeignClass>& foreign) : graph_(graph), foreign_(foreign) {}
+    [[nodiscard]] bool same(Handle, Handle) const override { return false; }
+    [[nodiscard]] DataView data(Handle handle) const override {
+      const DataId id = foreign_[handle.foreign_index()].data;
+      return id.is_none() ? DataView{} : graph_.data[id];
+    }
+    bool forward(std::size_t, const PartialMatch&) override { return false; }
+
+   private:
+    const EGraph& graph_;
+    const std::vector<ForeignClass>& foreign_;
+  };
+
+  Partition& partition_;
+  EGraph& graph_;
+  std::span<const RulePlan> plans_;
+  std::span<const char> apply_;
+  MatchResult& matches_;
+  Inserter inserter_;
+  ForeignData data_of_foreign_{graph_, matches_.foreign};
+  bool computes_symbols_ = false;
+  std::vector<Piece> pieces_;
+  std::vector<NodeResult> results_;
+  ApplyResult result_;
+};
+
+}  // namespace
+
+ApplyResult run_apply_phase(Partition& partition, std::span<const RulePlan> plans, std::span<const char> apply,
+                            MatchResult& matches) {
+  return ApplyPhase(partition, plans, apply, matches).run();
+}
+
+std::vector<NamedClass> insert_expression(Partition& partition, const Expression& expression) {
+  std::vector<std::uint32_t> height(expression.size(), 0);
+  std::vector<std::uint64_t> hash(expression.size(), 0);
+  std::uint32_t tallest = 0;
+  for (std::uint32_t i = 0; i < expression.size(); ++i) {
+    hash[i] = partition.graph.symbols().hash(expression[i].symbol);
+    for (const std::uint32_t kid : expression[i].kids) {
+      height[i] = std::max(height[i], height[kid] + 1);
+      // As hash_node() does for a variable: the kid's class has its name already.
+      hash[i] = hash_combine(hash[i], ClassTable::make_name(partition.graph.iteration, hash[kid]));
+    }
+    tallest = std::max(tallest, height[i]);
+  }
+  std::vector<std::vector<std::uint32_t>> levels(tallest + 1);
+  for (std::uint32_t i = 0; i < expression.size(); ++i) levels[height[i]].push_back(i);
+  std::vector<ForeignClass> foreign;
+  Inserter inserter(partition, foreign, 0);
+  std::vector<NodeResult> results(expression.size());
+  std::vector<std::uint32_t> kids;
+  for (const std::vector<std::uint32_t>& level : levels) {
+    if (partition.rank() == 0) {  // the program is small, and every rank has read it: one rank asks
+      for (const std::uint32_t i : level) {
+        kids.clear();
+        for (const std::uint32_t kid : expression[i].kids) kids.push_back(results[kid].handle());
+        inserter.add(0, {expression[i].symbol, kNoTarget, kNoRule, i, i}, kids);
+      }
+    }
+    inserter.run_wave([&](std::uint64_t token) { return hash[token]; }, results);
+  }
+  std::vector<NamedClass> classes(expression.size());
+  if (partition.rank() == 0)
+    for (std::uint32_t i = 0; i < expression.size(); ++i) classes[i] = inserter.named(results[i].handle());
+  if (!partition.alone()) {
+    partition.exchange.all_gather(partition.rank() == 0 ? std::as_bytes(std::span(classes)) : std::span<const std::byte>{},
+                                  partition.inbox);
+    std::memcpy(classes.data(), partition.inbox.bytes.data(), classes.size() * sizeof(NamedClass));
+  }
+  return classes;
+}
+
+}  // namespace tessera

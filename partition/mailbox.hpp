@@ -1,0 +1,90 @@
+// Outgoing messages of one superstep: a flat buffer of trivially copyable records a destination. Records of one mailbox
+// may differ in kind and length; writer and reader agree by a leading tag or by the superstep.
+// Everything is written in 8-byte units, so that a reader may look at the bytes in place.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include "engine/base/check.hpp"
+#include "partition/exchange.hpp"
+
+namespace tessera {
+
+class Outbox {
+ public:
+  explicit Outbox(int ranks) : buffers_(static_cast<std::size_t>(ranks)) {}
+
+  template <class T>
+  void put(int rank, const T& record) {
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 8 == 0);
+    append(rank, &record, sizeof(T));
+  }
+  template <class T>
+  void put_all(int rank, std::span<const T> records) {
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 8 == 0);
+    append(rank, records.data(), records.size_bytes());
+  }
+  // Appends what another outbox holds, destination by destination, and empties it.
+  void splice(Outbox& other) {
+    for (std::size_t d = 0; d < buffers_.size(); ++d) {
+      if (buffers_[d].empty())
+        buffers_[d].swap(other.buffers_[d]);
+      else
+        buffers_[d].insert(buffers_[d].end(), other.buffers_[d].begin(), other.buffers_[d].end());
+      other.buffers_[d].clear();
+    }
+  }
+  [[nodiscard]] std::span<const std::vector<std::byte>> buffers() const { return buffers_; }
+  void clear() {
+    for (auto& buffer : buffers_) buffer.clear();
+  }
+
+ private:
+  void append(int rank, const void* data, std::size_t size) {
+    std::vector<std::byte>& buffer = buffers_[static_cast<std::size_t>(rank)];
+    const auto* begin = static_cast<const std::byte*>(data);
+    buffer.insert(buffer.end(), begin, begin + size);
+  }
+  std::vector<std::vector<std::byte>> buffers_;
+};
+
+// Reads what one source sent, in the order it was put.
+class MessageReader {
+ public:
+  explicit MessageReader(std::span<const std::byte> bytes) : rest_(bytes) {}
+  [[nodiscard]] bool done() const { return rest_.empty(); }
+  template <class T>
+  T take() {
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 8 == 0);
+    CHECK(rest_.size() >= sizeof(T));
+    T record;
+    std::memcpy(&record, rest_.data(), sizeof(T));
+    rest_ = rest_.subspan(sizeof(T));
+    return record;
+  }
+
+ private:
+  std::span<const std::byte> rest_;
+};
+
+// One superstep: sends the outbox (and empties it), then calls read(source, MessageReader&) once for every source that
+// sent something, in source order. Collective.
+template <class Read>
+void superstep(Exchange& exchange, Outbox& outbox, Inbox& inbox, Read&& read) {
+  exchange.all_to_all(outbox.buffers(), inbox);
+  outbox.clear();
+  for (int source = 0; source < exchange.size(); ++source) {
+    const auto s = static_cast<std::size_t>(source);
+    const std::span<const std::byte> bytes(inbox.bytes.data() + inbox.offset[s], inbox.offset[s + 1] - inbox.offset[s]);
+    if (bytes.empty()) continue;
+    MessageReader reader(bytes);
+    read(source, reader);
+  }
+}
+
+}  // namespace tessera

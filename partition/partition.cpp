@@ -1,0 +1,245 @@
+#include "partition/partition.hpp"
+
+#include <algorithm>
+
+#include "engine/base/error.hpp"
+
+namespace tessera {
+namespace {
+
+struct Notice {  // subscriber to home
+  GlobalId cls;
+  std::uint64_t member_mask;
+  std::uint64_t parent_mask;
+};
+
+struct ClassNews {  // home to subscriber; followed by data_words words of e-class data
+  GlobalId cls;
+  std::uint64_t name;
+  std::uint64_t mask;
+  std::uint64_t data_words;
+};
+
+}  // namespace
+
+Partition::Partition(Exchange& exchange_in, const Language& language, SymbolTable& symbols, const PartitionOptions& options)
+    : exchange(exchange_in),
+      workers(options.threads),
+      graph(language, symbols, options.shards),
+      outbox(exchange_in.size()),
+      placement_(options.placement),
+      ghosts_(kMaxClasses),
+      links_(std::size_t{options.shards} * options.shards),
+      dirty_ghosts_(options.shards) {
+  const std::vector<std::size_t> none(options.shards, 0);
+  reserve(none, none, none);
+}
+
+ClassId Partition::find_local(GlobalId id) const {
+  if (id.home() == rank()) return id.index();
+  const auto it = ghost_of_.find(id);
+  return it == ghost_of_.end() ? ClassId() : it->second;
+}
+
+ClassId Partition::local(const NamedClass& named) {
+  if (named.id.home() == rank()) return named.id.index();
+  const auto [it, fresh] = ghost_of_.try_emplace(named.id);
+  if (!fresh) return it->second;
+  reserve_one_more_ghost();
+  const std::uint32_t shard = next_ghost_shard_++ & (graph.shards() - 1);
+  const ClassId id = graph.classes.add(shard, named.name);
+  it->second = id;
+  graph.classes[id].mask = ~std::uint64_t{0};  // not known yet: filters nothing
+  ghosts_[id.value] = {named.id.value, 0, 0, 1, 1};
+  dirty_ghosts_[shard].push_back(id);
+  return id;
+}
+
+void Partition::reserve(std::span<const std::size_t> rows, std::span<const std::size_t> wide,
+                        std::span<const std::size_t> classes) {
+  graph.nodes.reserve(rows, wide);
+  graph.classes.reserve(classes);
+  if (!alone()) {
+    const std::size_t bound = graph.classes.ids().bound([&](std::uint32_t s) { return classes[s]; });
+    ghosts_.ensure(bound);
+    subscribers.reserve(bound);
+  }
+}
+
+void Partition::reserve_one_more_ghost() {
+  const std::uint32_t shard = next_ghost_shard_ & (graph.shards() - 1);
+  std::vector<std::size_t> extra(graph.shards(), 0);
+  const std::size_t bound = graph.classes.ids().bound([&](std::uint32_t s) { return std::size_t{s == shard ? 1U : 0U}; });
+  if (bound <= ghosts_.usable()) return;
+  extra[shard] = 1;
+  graph.classes.reserve(extra);
+  ghosts_.ensure(bound);
+  subscribers.reserve(bound);
+}
+
+void Partition::do_link(const LinkRequest& request) {
+  const ClassId cls(request.class_id);
+  const RowId row(request.row);
+  if (!graph.nodes.is_live(row)) return;
+  const std::uint64_t bit = EGraph::mask_bit(graph.symbols().op(graph.nodes[row].symbol));
+  const bool member = request.edge == LinkRequest::kMember;
+  if (member)
+    graph.link_member(cls, row);
+  else
+    graph.link_parent(cls, Edge{request.edge});
+  if (is_ghost(cls)) {
+    GhostRecord& ghost = ghosts_[cls.value];
+    std::uint64_t& mask = member ? ghost.member_mask : ghost.parent_mask;
+    if ((mask & bit) != 0) return;
+    mask |= bit;
+    if (ghost.dirty == 0) {
+      ghost.dirty = 1;
+      dirty_ghosts_[graph.classes.ids().owner(cls.value)].push_back(cls);
+    }
+  } else if (member) {
+    ClassRecord& record = graph.classes[cls];
+    if ((record.mask & bit) != 0) return;
+    record.mask |= bit;
+    // Subscribers learn of it with the next push; the list is collected by the owner shard's dirty list.
+    if (!alone()) dirty_ghosts_[graph.classes.ids().owner(cls.value)].push_back(cls);
+  }
+}
+
+void Partition::splice_members(ClassId leader, std::uint32_t first, RowId last, std::uint64_t rows_mask,
+                               std::uint64_t class_mask) {
+  ClassRecord& record = graph.classes[leader];
+  if (first != 0) {
+    graph.nodes[last].next_member = record.first_member;
+    record.first_member = first;
+  }
+  std::vector<ClassId>& dirty = dirty_ghosts_[graph.classes.ids().owner(leader.value)];
+  if (is_ghost(leader)) {
+    GhostRecord& ghost = ghosts_[leader.value];
+    ghost.member_mask |= rows_mask;
+    if (ghost.dirty == 0) {
+      ghost.dirty = 1;
+      dirty.push_back(leader);
+    }
+  } else if ((record.mask | class_mask) != record.mask) {
+    record.mask |= class_mask;
+    if (!alone()) dirty.push_back(leader);
+  }
+}
+
+void Partition::add_subscriber(ClassId owned, std::uint32_t rank_in, std::uint64_t member_mask, std::uint64_t parent_mask) {
+  if (rank_in == static_cast<std::uint32_t>(rank())) return;
+  bool added = false;
+  Subscriber& entry = subscribers.entry(owned, rank_in, added);
+  entry.member_mask |= member_mask;
+  entry.parent_mask |= parent_mask;
+  if (added) new_subscribers_.push_back({owned, rank_in});
+}
+
+void Partition::flush_links() {
+  const std::uint32_t shards = graph.shards();
+  if (shards == 1) return;
+  std::size_t total = 0;
+  for (const auto& bucket : links_) total += bucket.size();
+  if (total == 0) return;
+  workers.for_each(shards, total > 4096, [&](std::size_t owner) {
+    for (std::uint32_t acting = 0; acting < shards; ++acting) {
+      std::vector<LinkRequest>& bucket = links_[acting * shards + owner];
+      for (const LinkRequest& request : bucket) do_link(request);
+      bucket.clear();
+    }
+  });
+}
+
+void Partition::notify_homes() {
+  if (alone()) return;
+  for (auto& list : dirty_ghosts_) {
+    for (const ClassId id : list) {
+      GhostRecord& ghost = ghosts_[id.value];
+      if (ghost.is_ghost == 0) {
+        changed_.push_back(id);
+        continue;
+      }
+      ghost.dirty = 0;
+      const GlobalId to = global(id);
+      outbox.put(to.home(), Notice{to, ghost.member_mask, ghost.parent_mask});
+    }
+    list.clear();
+  }
+  superstep(exchange, outbox, inbox, [&](int source, MessageReader& reader) {
+    while (!reader.done()) {
+      const auto notice = reader.take<Notice>();
+      // The class may have lost since the ghost was made; its leader's home took over the subscription then, and the
+      // subscriber's ghost follows its own union-find.
+      const ClassId cls = notice.cls.index();
+      bool added = false;
+      Subscriber& entry = subscribers.entry(cls, static_cast<std::uint32_t>(source), added);
+      entry.member_mask |= notice.member_mask;
+      entry.parent_mask |= notice.parent_mask;
+      if (added) new_subscribers_.push_back({cls, static_cast<std::uint32_t>(source)});
+      ClassRecord& record = graph.classes[cls];
+      if ((record.mask | notice.member_mask) != record.mask) {
+        record.mask |= notice.member_mask;
+        changed_.push_back(cls);
+      }
+    }
+  });
+}
+
+void Partition::push_to_subscribers() {
+  if (alone()) return;
+  const auto send = [&](ClassId cls, std::uint32_t to) {
+    const ClassRecord& record = graph.classes[cls];
+    const DataView words = record.data.is_none() ? DataView{} : graph.data[record.data];
+    const GlobalId id(rank(), cls);
+    outbox.put(static_cast<int>(to), ClassNews{id, record.name, record.mask, words.size()});
+    outbox.put_all(static_cast<int>(to), words);
+  };
+  std::ranges::sort(changed_);
+  const auto [first, last] = std::ranges::unique(changed_);
+  changed_.erase(first, last);
+  for (const ClassId cls : changed_)
+    if (graph.classes.is_leader(cls)) subscribers.for_each(cls, [&](const Subscriber& s) { send(cls, s.rank); });
+  for (const NewSubscriber& fresh : new_subscribers_)
+    if (graph.classes.is_leader(fresh.cls) && !std::ranges::binary_search(changed_, fresh.cls)) send(fresh.cls, fresh.rank);
+  changed_.clear();
+  new_subscribers_.clear();
+  superstep(exchange, outbox, inbox, [&](int, MessageReader& reader) {
+    DataWords words;
+    while (!reader.done()) {
+      const auto news = reader.take<ClassNews>();
+      words.clear();
+      for (std::uint64_t i = 0; i < news.data_words; ++i) words.push_back(reader.take<std::int64_t>());
+      const ClassId cls = find_local(news.cls);
+      CHECK(!cls.is_none());
+      ClassRecord& record = graph.classes[cls];
+      record.name = news.name;
+      record.mask = news.mask;
+      if (!words.empty()) record.data = graph.data.intern(words);
+    }
+  });
+}
+
+void Partition::agree_on_error(const std::string& message) {
+  if (alone()) {
+    if (!message.empty()) throw Error(ErrorCode::kInput, message);
+    return;
+  }
+  std::uint64_t failed = message.empty() ? 0 : 1;
+  exchange.all_reduce(std::span(&failed, 1), Reduction::kMax);
+  if (failed == 0) return;
+  const auto* bytes = reinterpret_cast<const std::byte*>(message.data());
+  exchange.all_gather(std::span(bytes, message.size()), inbox);
+  for (std::size_t r = 0; r + 1 < inbox.offset.size(); ++r) {
+    const std::size_t size = inbox.offset[r + 1] - inbox.offset[r];
+    if (size == 0) continue;
+    throw Error(ErrorCode::kInput,
+                std::string(reinterpret_cast<const char*>(inbox.bytes.data() + inbox.offset[r]), size));
+  }
+}
+
+std::size_t Partition::table_bytes() const {
+  return graph.nodes.bytes() + graph.classes.bytes() + subscribers.bytes() +
+         ghost_of_.size() * (sizeof(GlobalId) + sizeof(GhostRecord) + 8);
+}
+
+}  // namespace tessera

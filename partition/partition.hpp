@@ -1,0 +1,122 @@
+// One rank's share of the sharded e-graph: its part of the graph, the ghosts of the classes it refers to, and the
+// subscriptions to its own. Phases (match, apply, merge, rebuild, analyze, extract) are written over this class, one a
+// file; this class keeps the ghost protocol.
+// On a single rank there are no ghosts, no messages and no global ids: every phase then runs on local ids alone.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/base/workers.hpp"
+#include "engine/graph/egraph.hpp"
+#include "engine/graph/matcher.hpp"
+#include "partition/exchange.hpp"
+#include "partition/ghosts.hpp"
+#include "partition/global_id.hpp"
+#include "partition/mailbox.hpp"
+#include "partition/placement.hpp"
+
+namespace tessera {
+
+struct PartitionOptions {
+  std::uint32_t shards = 1;  // a power of two
+  int threads = 1;
+  std::shared_ptr<const Placement> placement = std::make_shared<HashPlacement>();
+};
+
+// An entry to put into a list of a class; made by whoever writes the row, done by the owner of the class's shard.
+struct LinkRequest {
+  std::uint32_t class_id;
+  std::uint32_t row;
+  std::uint32_t edge;  // Edge::value, or kMember
+  static constexpr std::uint32_t kMember = Edge::kEnd;
+};
+
+class Partition {
+ public:
+  Partition(Exchange& exchange, const Language& language, SymbolTable& symbols, const PartitionOptions& options);
+
+  [[nodiscard]] int rank() const { return exchange.rank(); }
+  [[nodiscard]] int ranks() const { return exchange.size(); }
+  [[nodiscard]] bool alone() const { return exchange.size() == 1; }
+
+  // --- identity ---
+  [[nodiscard]] bool is_ghost(ClassId id) const { return !alone() && ghosts_[id.value].is_ghost != 0; }
+  [[nodiscard]] GlobalId global(ClassId id) const {
+    if (!is_ghost(id)) return {rank(), id};
+    GlobalId g;
+    g.value = ghosts_[id.value].global;
+    return g;
+  }
+  // The local id of a class, making a ghost if this rank does not know it. Single-threaded.
+  ClassId local(const NamedClass& named);
+  // The same without making one: none if unknown.
+  [[nodiscard]] ClassId find_local(GlobalId id) const;
+  [[nodiscard]] int home_of(SymbolId symbol, std::span<const GlobalId> kids) const {
+    return placement_->home(graph.symbols().hash(symbol), kids, ranks());
+  }
+
+  // --- lists ---
+  // Links a new or re-keyed row; by shard tasks. With one shard it is done at once, else when flush_links() runs.
+  void link(std::uint32_t acting_shard, ClassId cls, RowId row, std::uint32_t edge) {
+    if (graph.shards() == 1)
+      do_link({cls.value, row.value, edge});
+    else
+      links_[acting_shard * graph.shards() + graph.classes.ids().owner(cls.value)].push_back({cls.value, row.value, edge});
+  }
+  void link_member(std::uint32_t acting_shard, ClassId cls, RowId row) { link(acting_shard, cls, row, LinkRequest::kMember); }
+  void flush_links();
+  // Puts a chain of this rank's rows, already relabelled, into the leader's member list; `rows_mask` are the operators of
+  // the chain, `class_mask` those of the class it came from. By the owner of the leader's shard.
+  void splice_members(ClassId leader, std::uint32_t first, RowId last, std::uint64_t rows_mask, std::uint64_t class_mask);
+
+  // --- the ghost protocol; collective, no-ops when alone ---
+  // Tells homes of new ghosts and of new operators in ghosts' lists.
+  void notify_homes();
+  // Homes tell subscribers the operators and names (and data, if the language has any) of classes that changed.
+  void push_to_subscribers();
+  // Takes over a subscription of a class that lost to this owned one.
+  void add_subscriber(ClassId owned, std::uint32_t rank, std::uint64_t member_mask, std::uint64_t parent_mask);
+  // A home must push this owned class at the next push_to_subscribers().
+  void mark_changed(ClassId owned) {
+    if (!alone()) changed_.push_back(owned);
+  }
+
+  // Room for so many more rows, wide children and classes a shard. Between phases only.
+  void reserve(std::span<const std::size_t> rows, std::span<const std::size_t> wide, std::span<const std::size_t> classes);
+  void reserve_one_more_ghost();
+
+  // Agrees on failure: if any rank passes a nonempty message, all ranks throw Error(kInput) with the lowest rank's.
+  void agree_on_error(const std::string& message);
+
+  [[nodiscard]] std::size_t table_bytes() const;
+
+  Exchange& exchange;
+  Workers workers;
+  EGraph graph;
+  SubscriberLists subscribers;
+  Outbox outbox;
+  Inbox inbox;
+  std::int64_t owned_classes = 0;  // leaders that live here
+
+ private:
+  void do_link(const LinkRequest& request);
+
+  std::shared_ptr<const Placement> placement_;
+  Column<GhostRecord> ghosts_;
+  boost::unordered_flat_map<GlobalId, ClassId, std::hash<GlobalId>> ghost_of_;
+  std::vector<std::vector<LinkRequest>> links_;        // [acting shard][owner shard]
+  std::vector<std::vector<ClassId>> dirty_ghosts_;     // by owner shard of the ghost
+  std::vector<ClassId> changed_;
+  struct NewSubscriber {
+    ClassId cls;
+    std::uint32_t rank;
+  };
+  std::vector<NewSubscriber> new_subscribers_;
+  std::uint32_t next_ghost_shard_ = 0;
+};
+
+}  // namespace tessera

@@ -1,0 +1,173 @@
+#include "partition/rebuild_phase.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace tessera {
+namespace {
+
+struct Rekey {
+  std::uint64_t hash;
+  RowId row;
+};
+
+struct Splice {
+  ClassId leader;
+  std::uint32_t first;  // row id + 1; 0: no rows
+  RowId last;
+  std::uint64_t rows_mask;
+  std::uint64_t class_mask;
+};
+
+class RebuildRound {
+ public:
+  explicit RebuildRound(Partition& partition)
+      : partition_(partition), graph_(partition.graph), shards_(graph_.shards()), inserter_(partition, foreign_, 0),
+        affected_(std::size_t{shards_} * shards_), inserts_(affected_.size()), splices_(affected_.size()), unions_(shards_),
+        rekeyed_(shards_, 0), moved_(shards_, 0) {
+    inserter_.set_tasks(shards_);
+  }
+
+  RebuildResult run(const std::vector<Loser>& losers) {
+    std::vector<std::vector<ClassId>> by_owner(shards_);
+    for (const Loser& loser : losers) by_owner[graph_.classes.ids().owner(loser.id.value)].push_back(loser.id);
+    const bool worthwhile = losers.size() > 512;
+    partition_.workers.for_each(shards_, worthwhile, [&](std::size_t s) {
+      for (const ClassId loser : by_owner[s]) empty_lists(static_cast<std::uint32_t>(s), loser);
+    });
+    partition_.workers.for_each(shards_, worthwhile, [&](std::size_t s) { take_out(static_cast<std::uint32_t>(s)); });
+    partition_.workers.for_each(shards_, worthwhile, [&](std::size_t s) { put_back(static_cast<std::uint32_t>(s)); });
+    partition_.flush_links();
+    partition_.workers.for_each(shards_, worthwhile, [&](std::size_t owner) {
+      for (std::uint32_t acting = 0; acting < shards_; ++acting)
+        for (const Splice& splice : splices_[acting * shards_ + owner])
+          partition_.splice_members(splice.leader, splice.first, splice.last, splice.rows_mask, splice.class_mask);
+    });
+    RebuildResult result;
+    if (!partition_.alone()) {
+      std::vector<NodeResult> no_results;
+      inserter_.run_wave([](std::uint64_t) { return std::uint64_t{0}; }, no_results);
+      for (const auto& of_shard : inserter_.unions) result.unions.insert(result.unions.end(), of_shard.begin(), of_shard.end());
+    }
+    for (std::uint32_t s = 0; s < shards_; ++s) {
+      result.unions.insert(result.unions.end(), unions_[s].begin(), unions_[s].end());
+      result.rekeyed += rekeyed_[s];
+      result.moved += moved_[s];
+    }
+    return result;
+  }
+
+ private:
+  // Task = owner of the loser. Its parents are to be re-keyed; its members get the leader's label.
+  void empty_lists(std::uint32_t shard, ClassId loser) {
+    ClassRecord& record = graph_.classes[loser];
+    const ClassId leader(record.parent);
+    graph_.for_each_parent(loser, [&](RowId row, std::uint32_t) {
+      const std::uint64_t hash = graph_.nodes.hash_row(row, graph_.arity(row));
+      affected_[shard * shards_ + graph_.nodes.shard_of_hash(hash)].push_back({hash, row});
+    });
+    Splice splice{leader, 0, RowId(), 0, record.mask};
+    for (std::uint32_t at = record.first_member; at != 0;) {
+      const RowId row(at - 1);
+      Row& r = graph_.nodes[row];
+      at = r.next_member;
+      if (!graph_.nodes.is_live(row)) continue;
+      r.class_id = leader.value;
+      graph_.touch(row, shard);
+      splice.rows_mask |= EGraph::mask_bit(graph_.symbols().op(r.symbol));
+      r.next_member = splice.first;
+      if (splice.first == 0) splice.last = row;
+      splice.first = row.value + 1;
+    }
+    record.first_member = 0;
+    record.first_edge = 0;
+    splices_[shard * shards_ + graph_.classes.ids().owner(leader.value)].push_back(splice);
+  }
+
+  // Task = shard of the old key. A row may be named twice; the hashcons knows it once.
+  void take_out(std::uint32_t shard) {
+    std::array<std::uint32_t, kMaxArity> old_kids;
+    std::array<std::uint32_t, kMaxArity> kids;
+    std::vector<GlobalId> globals;
+    for (std::uint32_t from = 0; from < shards_; ++from) {
+      const std::vector<Rekey>& list = affected_[from * shards_ + shard];
+      constexpr std::size_t kAhead = 8;
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        if (i + kAhead < list.size()) graph_.nodes.prefetch(list[i + kAhead].hash);
+        const auto [hash, row] = list[i];
+        if (!graph_.nodes.erase(hash, row)) continue;
+        ++rekeyed_[shard];
+        const SymbolId symbol = graph_.nodes[row].symbol;
+        const std::uint32_t arity = graph_.symbols()[symbol].arity;
+        for (std::uint32_t k = 0; k < arity; ++k) {
+          old_kids[k] = graph_.nodes.kid(row, arity, k);
+          kids[k] = graph_.classes[ClassId(old_kids[k])].parent;
+        }
+        const std::span now(kids.data(), arity);
+        if (!partition_.alone()) {
+          globals.clear();
+          for (const std::uint32_t kid : now) globals.push_back(partition_.global(ClassId(kid)));
+          if (partition_.home_of(symbol, globals) != partition_.rank()) {
+            inserter_.add(shard, {symbol, graph_.nodes[row].class_id, kNoRule, 0, 0}, now);
+            graph_.nodes.kill(row, shard);
+            ++moved_[shard];
+            continue;
+          }
+        }
+        for (std::uint32_t k = 0; k < arity; ++k) {
+          if (kids[k] == old_kids[k]) continue;
+          graph_.nodes.set_kid(row, arity, k, kids[k]);
+          partition_.link(shard, ClassId(kids[k]), row, graph_.nodes.edge(row, arity, k).value);
+        }
+        const std::uint64_t new_hash = NodeTable::hash_key(symbol, now);
+        inserts_[shard * shards_ + graph_.nodes.shard_of_hash(new_hash)].push_back({new_hash, row});
+      }
+    }
+  }
+
+  // Task = shard of the new key.
+  void put_back(std::uint32_t shard) {
+    std::array<std::uint32_t, kMaxArity> kids;
+    for (std::uint32_t from = 0; from < shards_; ++from) {
+      const std::vector<Rekey>& list = inserts_[from * shards_ + shard];
+      constexpr std::size_t kAhead = 8;
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        if (i + kAhead < list.size()) graph_.nodes.prefetch(list[i + kAhead].hash);
+        const auto [hash, row] = list[i];
+        const SymbolId symbol = graph_.nodes[row].symbol;
+        const std::uint32_t arity = graph_.symbols()[symbol].arity;
+        for (std::uint32_t k = 0; k < arity; ++k) kids[k] = graph_.nodes.kid(row, arity, k);
+        const RowId other = graph_.nodes.find(hash, symbol, std::span(kids).first(arity));
+        if (other.is_none()) {
+          graph_.nodes.insert_existing(hash, row);
+          graph_.touch(row, shard);
+          continue;
+        }
+        const std::uint32_t a = graph_.nodes[row].class_id;
+        const std::uint32_t b = graph_.nodes[other].class_id;
+        if (a != b) unions_[shard].push_back({a, b, kNoRule});
+        graph_.nodes.kill(row, shard);
+      }
+    }
+  }
+
+  Partition& partition_;
+  EGraph& graph_;
+  std::uint32_t shards_;
+  std::vector<ForeignClass> foreign_;
+  Inserter inserter_;
+  std::vector<std::vector<Rekey>> affected_;  // [shard that found it][shard of the old key]
+  std::vector<std::vector<Rekey>> inserts_;   // [shard of the old key][shard of the new key]
+  std::vector<std::vector<Splice>> splices_;  // [loser's owner][leader's owner]
+  std::vector<std::vector<UnionRequest>> unions_;
+  std::vector<std::uint64_t> rekeyed_;
+  std::vector<std::uint64_t> moved_;
+};
+
+}  // namespace
+
+RebuildResult run_rebuild_round(Partition& partition, const std::vector<Loser>& losers) {
+  return RebuildRound(partition).run(losers);
+}
+
+}  // namespace tessera

@@ -1,0 +1,208 @@
+#include "partition/search.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+
+namespace tessera {
+namespace {
+
+double now_s() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Adds the time of its life to a phase.
+class PhaseTimer {
+ public:
+  explicit PhaseTimer(PhaseRecord& record) : record_(record), begin_(now_s()) {}
+  PhaseTimer(const PhaseTimer&) = delete;
+  PhaseTimer& operator=(const PhaseTimer&) = delete;
+  ~PhaseTimer() { record_.seconds += now_s() - begin_; }
+
+ private:
+  PhaseRecord& record_;
+  double begin_;
+};
+
+std::vector<RuleSchedule> schedules(const std::vector<Rule>& rules, std::uint64_t default_limit) {
+  std::vector<RuleSchedule> result;
+  for (const Rule& rule : rules)
+    result.push_back({rule.match_limit != 0 ? rule.match_limit : default_limit, rule.pinned, 0, 0, 0});
+  return result;
+}
+
+}  // namespace
+
+const char* phase_name(Phase phase) {
+  constexpr std::array<const char*, kPhases> kNames = {"match", "apply", "merge", "rebuild", "analyze"};
+  return kNames[static_cast<std::size_t>(phase)];
+}
+
+const char* stop_reason_name(StopReason reason) {
+  constexpr std::array<const char*, 5> kNames = {"saturated", "iterations", "enodes", "memory", "time"};
+  return kNames[static_cast<std::size_t>(reason)];
+}
+
+std::uint64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t total = 0;
+  std::uint64_t resident = 0;
+  if (!(statm >> total >> resident)) return 0;
+  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+std::uint64_t peak_resident_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+Search::Search(Exchange& exchange, const Language& language, SymbolTable& symbols, const std::vector<Rule>& rules,
+               const SearchOptions& options)
+    : rules_(rules),
+      options_(options),
+      partition_(exchange, language, symbols, options.partition),
+      analysis_(partition_),
+      scheduler_(schedules(rules, options.match_limit)),
+      started_s_(now_s()) {
+  plans_.reserve(rules.size());
+  for (const Rule& rule : rules) plans_.push_back(compile(rule, symbols));
+}
+
+Search::~Search() = default;
+
+std::vector<NamedClass> Search::start(const Expression& expression) {
+  std::vector<NamedClass> classes = insert_expression(partition_, expression);
+  partition_.notify_homes();
+  partition_.push_to_subscribers();
+  analysis_.run({}, plans_);
+  count();
+  return classes;
+}
+
+void Search::count() {
+  std::array<std::uint64_t, 2> counts = {partition_.graph.nodes.live_count(),
+                                         static_cast<std::uint64_t>(partition_.owned_classes)};
+  if (!partition_.alone()) partition_.exchange.all_reduce(counts, Reduction::kSum);
+  enodes_ = counts[0];
+  eclasses_ = counts[1];
+}
+
+const IterationRecord& Search::iterate() {
+  const double begin = now_s();
+  EGraph& graph = partition_.graph;
+  IterationRecord record;
+  record.iteration = graph.iteration + 1;
+  record.rules.resize(rules_.size());
+
+  std::vector<char> active(rules_.size());
+  std::vector<std::uint32_t> seen(rules_.size());
+  std::vector<std::uint64_t> store_limit(rules_.size());
+  for (std::size_t r = 0; r < rules_.size(); ++r) {
+    active[r] = scheduler_.active(r, record.iteration) ? 1 : 0;
+    seen[r] = scheduler_.rules()[r].seen;
+    store_limit[r] = scheduler_.budget(r);
+  }
+  MatchResult matches;
+  {
+    PhaseTimer timer(record.phases[static_cast<std::size_t>(Phase::kMatch)]);
+    matches = run_match_phase(partition_, {plans_, active, seen, store_limit, analysis_.data_stamp()});
+  }
+  record.phases[static_cast<std::size_t>(Phase::kMatch)].supersteps = matches.supersteps;
+  record.visited = matches.visited;
+
+  std::vector<char> apply(rules_.size(), 0);
+  bool waiting = false;
+  for (std::size_t r = 0; r < rules_.size(); ++r) {
+    RuleRecord& rule = record.rules[r];
+    rule.active = active[r] != 0;
+    if (!rule.active) {
+      waiting = true;
+      continue;
+    }
+    rule.matches = matches.matches[r];
+    rule.seconds = matches.seconds[r];
+    apply[r] = scheduler_.admit(r, rule.matches, record.iteration) ? 1 : 0;
+    rule.put_aside = apply[r] == 0;
+    waiting = waiting || rule.put_aside;
+  }
+  graph.iteration = record.iteration;
+  for (auto& list : graph.touched) list.clear();
+  apply_merge_rebuild_analyze(matches, apply, record);
+
+  std::uint64_t touched = 0;
+  for (const auto& list : graph.touched) touched += list.size();
+  if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&touched, 1), Reduction::kSum);
+  count();
+  record.enodes = enodes_;
+  record.eclasses = eclasses_;
+  record.changed = touched != 0 || (waiting && scheduler_.release_all(record.iteration + 1));
+  record.seconds = now_s() - begin;
+  records_.push_back(std::move(record));
+  return records_.back();
+}
+
+void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector<char>& apply, IterationRecord& record) {
+  const auto phase = [&](Phase p) -> PhaseRecord& { return record.phases[static_cast<std::size_t>(p)]; };
+  ApplyResult applied;
+  {
+    PhaseTimer timer(phase(Phase::kApply));
+    applied = run_apply_phase(partition_, plans_, apply, matches);
+    partition_.notify_homes();
+    matches = {};
+  }
+  phase(Phase::kApply).supersteps = applied.supersteps;
+  for (std::size_t r = 0; r < rules_.size(); ++r) {
+    record.rules[r].unions = applied.asserted[r];
+    record.rules[r].seconds += applied.seconds[r];
+  }
+  std::vector<UnionRequest> unions = std::move(applied.unions);
+  for (;;) {
+    std::uint64_t open = unions.size();
+    if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&open, 1), Reduction::kMax);
+    if (open == 0) break;
+    MergeResult merged;
+    {
+      PhaseTimer timer(phase(Phase::kMerge));
+      merged = run_merge_phase(partition_, unions);
+      analysis_.join_merged(merged.joins, plans_);
+      ++phase(Phase::kMerge).supersteps;
+    }
+    PhaseTimer timer(phase(Phase::kRebuild));
+    RebuildResult rebuilt = run_rebuild_round(partition_, merged.losers);
+    partition_.notify_homes();
+    record.rekeyed += rebuilt.rekeyed;
+    unions = std::move(rebuilt.unions);
+    ++phase(Phase::kRebuild).supersteps;
+  }
+  PhaseTimer timer(phase(Phase::kAnalyze));
+  partition_.push_to_subscribers();
+  phase(Phase::kAnalyze).supersteps = analysis_.run(applied.made, plans_);
+}
+
+std::optional<StopReason> Search::limit_reached() {
+  // Time and memory differ between ranks: all decide by the worst.
+  std::array<std::uint64_t, 2> worst = {0, 0};
+  if (options_.time_limit_s > 0) worst[0] = now_s() - started_s_ >= options_.time_limit_s ? 1 : 0;
+  if (options_.memory_limit_bytes > 0) worst[1] = resident_bytes() >= options_.memory_limit_bytes ? 1 : 0;
+  if (!partition_.alone()) partition_.exchange.all_reduce(worst, Reduction::kMax);
+  if (worst[1] != 0) return StopReason::kMemory;
+  if (worst[0] != 0) return StopReason::kTime;
+  if (options_.enode_limit > 0 && enodes_ >= options_.enode_limit) return StopReason::kEnodes;
+  if (options_.iteration_limit > 0 && records_.size() >= options_.iteration_limit) return StopReason::kIterations;
+  return std::nullopt;
+}
+
+StopReason Search::run(const std::function<void(const IterationRecord&)>& observe) {
+  for (;;) {
+    if (const std::optional<StopReason> reason = limit_reached()) return *reason;
+    const IterationRecord& record = iterate();
+    if (observe) observe(record);
+    if (!record.changed) return StopReason::kSaturated;
+  }
+}
+
+}  // namespace tessera

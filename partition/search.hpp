@@ -1,0 +1,106 @@
+// Equality saturation over a sharded e-graph: match → apply → merge → rebuild → analyze, until nothing is left to find or
+// a limit is reached. Every rank runs the same Search over its Exchange; all calls are collective.
+// The e-graph after an iteration, and every count here, is the same for any number of ranks, threads and shards.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/rule/plan.hpp"
+#include "engine/rule/scheduler.hpp"
+#include "partition/analyze_phase.hpp"
+#include "partition/apply_phase.hpp"
+#include "partition/rebuild_phase.hpp"
+
+namespace tessera {
+
+enum class Phase : std::uint8_t { kMatch, kApply, kMerge, kRebuild, kAnalyze };
+inline constexpr std::size_t kPhases = 5;
+[[nodiscard]] const char* phase_name(Phase phase);
+
+enum class StopReason : std::uint8_t { kSaturated, kIterations, kEnodes, kMemory, kTime };
+[[nodiscard]] const char* stop_reason_name(StopReason reason);
+
+struct SearchOptions {
+  PartitionOptions partition;
+  std::uint64_t iteration_limit = 0;  // 0: none; so for the others
+  std::uint64_t enode_limit = 0;      // over all ranks
+  std::uint64_t memory_limit_bytes = 0;  // resident memory of one rank
+  double time_limit_s = 0;
+  std::uint64_t match_limit = 0;      // per rule and iteration, for rules that set none; 0: none
+};
+
+struct PhaseRecord {
+  double seconds = 0;           // this rank
+  std::uint32_t supersteps = 0; // logical steps: the same on any number of ranks
+};
+
+struct RuleRecord {
+  bool active = false;
+  bool put_aside = false;     // had more matches than its budget: none of them was applied
+  std::uint64_t matches = 0;  // new matches, over all ranks
+  std::uint64_t unions = 0;   // of them, those that asserted an equality the e-graph did not hold when the phase began
+  double seconds = 0;         // this rank: matching and applying
+};
+
+struct IterationRecord {
+  std::uint32_t iteration = 0;
+  std::uint64_t enodes = 0;    // after the iteration, over all ranks
+  std::uint64_t eclasses = 0;
+  std::uint64_t visited = 0;   // rows looked at while matching, this rank: a measure of match work
+  std::uint64_t rekeyed = 0;   // rows re-keyed, this rank
+  bool changed = false;        // whether anything is new for the next iteration
+  double seconds = 0;          // this rank, all of it
+  std::array<PhaseRecord, kPhases> phases;
+  std::vector<RuleRecord> rules;
+};
+
+class Search {
+ public:
+  // `rules` outlive the search. Interns the rules' symbols: all ranks must construct alike. Throws Error(kInput).
+  Search(Exchange& exchange, const Language& language, SymbolTable& symbols, const std::vector<Rule>& rules,
+         const SearchOptions& options);
+  ~Search();
+
+  // Inserts the start expression (iteration 0). Returns, on every rank, the class of each of its nodes.
+  std::vector<NamedClass> start(const Expression& expression);
+
+  // One iteration.
+  const IterationRecord& iterate();
+  // Iterates until a limit or saturation; `observe` sees every finished iteration.
+  StopReason run(const std::function<void(const IterationRecord&)>& observe = {});
+
+  [[nodiscard]] const std::vector<IterationRecord>& iterations() const { return records_; }
+  [[nodiscard]] std::uint64_t enodes() const { return enodes_; }      // over all ranks, as of the last iteration
+  [[nodiscard]] std::uint64_t eclasses() const { return eclasses_; }
+  [[nodiscard]] const std::vector<Rule>& rules() const { return rules_; }
+  [[nodiscard]] const Scheduler& scheduler() const { return scheduler_; }
+  [[nodiscard]] Partition& partition() { return partition_; }
+
+ private:
+  void apply_merge_rebuild_analyze(MatchResult& matches, const std::vector<char>& apply, IterationRecord& record);
+  void count();
+  [[nodiscard]] std::optional<StopReason> limit_reached();
+
+  const std::vector<Rule>& rules_;
+  SearchOptions options_;
+  Partition partition_;
+  Analysis analysis_;
+  std::vector<RulePlan> plans_;
+  Scheduler scheduler_;
+  std::vector<IterationRecord> records_;
+  std::uint64_t enodes_ = 0;
+  std::uint64_t eclasses_ = 0;
+  double started_s_ = 0;
+};
+
+// Resident memory of this process, in bytes; 0 if the system does not tell.
+[[nodiscard]] std::uint64_t resident_bytes();
+[[nodiscard]] std::uint64_t peak_resident_bytes();
+
+}  // namespace tessera

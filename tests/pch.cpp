@@ -1,0 +1,1 @@
+// Nothing of its own: CMake compiles the tests' precompiled header with it.
