@@ -30,7 +30,7 @@ struct Demand {
   bool needed = false;
   bool positive = false;
   bool scale = false;
-  bool divisor_pair = false;    // its second part is a divisor
+  bool divisor_pair = false;  // its second part is a divisor
   std::int64_t distance = 0;  // longest way to a root
 };
 

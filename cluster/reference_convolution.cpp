@@ -45,7 +45,8 @@ struct Session {
   // Asked for by name, because oneDNN may have been built without OpenMP.
   Session() {
     using SetThreads = void (*)(int);
-    if (const auto set_threads = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"))) set_threads(1);
+    if (const auto set_threads = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "omp_set_num_threads")))
+      set_threads(1);
   }
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
@@ -91,7 +92,8 @@ std::vector<float> convolve(const Conv2d& conv, std::span<const float> data, std
       {conv.pad_top, conv.pad_left}, {conv.pad_bottom, conv.pad_right});
   const dnnl::convolution_forward::primitive_desc primitive(description, session().engine);
   const dnnl::memory source = reordered(memory_of(data, {data_dims, kFloat, Tag::nchw}), primitive.src_desc());
-  const dnnl::memory filter = reordered(memory_of(weights, {weight_dims, kFloat, Tag::goihw}), primitive.weights_desc());
+  const dnnl::memory filter =
+      reordered(memory_of(weights, {weight_dims, kFloat, Tag::goihw}), primitive.weights_desc());
   const dnnl::memory target(primitive.dst_desc(), session().engine);
   dnnl::convolution_forward(primitive).execute(
       session().stream, {{DNNL_ARG_SRC, source}, {DNNL_ARG_WEIGHTS, filter}, {DNNL_ARG_DST, target}});
@@ -140,8 +142,9 @@ std::vector<std::int64_t> exact_conv2d(const Conv2d& conv, std::span<const std::
               for (std::int64_t s = 0; s < conv.kernel_w; ++s) {
                 const std::int64_t column = x * conv.stride_w - conv.pad_left + s;
                 if (column < 0 || column >= conv.width) continue;
-                sum += data[static_cast<std::size_t>((plane * conv.height + row) * conv.width + column)] *
-                       weights[static_cast<std::size_t>(((o * group_inputs + i) * conv.kernel_h + r) * conv.kernel_w + s)];
+                sum +=
+                    data[static_cast<std::size_t>((plane * conv.height + row) * conv.width + column)] *
+                    weights[static_cast<std::size_t>(((o * group_inputs + i) * conv.kernel_h + r) * conv.kernel_w + s)];
               }
             }
           }
@@ -157,11 +160,12 @@ std::vector<float> reference_dense(std::int64_t m, std::int64_t k, std::int64_t 
                                    std::span<const float> weights) {
   if (m < 1 || k < 1 || n < 1 || static_cast<std::int64_t>(data.size()) != m * k ||
       static_cast<std::int64_t>(weights.size()) != n * k) {
-    throw Error(ErrorCode::kInput, "reference dense layer: the operands' sizes do not fit " + std::to_string(m) + " x " +
-                                       std::to_string(k) + " x " + std::to_string(n));
+    throw Error(ErrorCode::kInput, "reference dense layer: the operands' sizes do not fit " + std::to_string(m) +
+                                       " x " + std::to_string(k) + " x " + std::to_string(n));
   }
   try {
-    const dnnl::matmul::desc description({{m, k}, kFloat, Tag::ab}, {{k, n}, kFloat, Tag::ba}, {{m, n}, kFloat, Tag::ab});
+    const dnnl::matmul::desc description({{m, k}, kFloat, Tag::ab}, {{k, n}, kFloat, Tag::ba},
+                                         {{m, n}, kFloat, Tag::ab});
     const dnnl::matmul::primitive_desc primitive(description, session().engine);
     const dnnl::memory source = memory_of(data, primitive.src_desc());
     const dnnl::memory filter = memory_of(weights, primitive.weights_desc());

@@ -15,9 +15,9 @@ namespace tessera {
 [[nodiscard]] std::int64_t reference_output_height(const Conv2d& conv);
 [[nodiscard]] std::int64_t reference_output_width(const Conv2d& conv);
 
-// Row-major NCHW data and OIHW weights ([o, i / groups, kh, kw]); result NCHW. Any groups, strides and padding (each side
-// its own). A dense layer is a 1x1 convolution of a 1x1 image. Throws Error(kInput) when the spans' sizes do not fit
-// `conv` or `conv` describes no convolution, Error(kInternal) when oneDNN fails.
+// Row-major NCHW data and OIHW weights ([o, i / groups, kh, kw]); result NCHW. Any groups, strides and padding (each
+// side its own). A dense layer is a 1x1 convolution of a 1x1 image. Throws Error(kInput) when the spans' sizes do not
+// fit `conv` or `conv` describes no convolution, Error(kInternal) when oneDNN fails.
 [[nodiscard]] std::vector<float> reference_conv2d(const Conv2d& conv, std::span<const float> data,
                                                   std::span<const float> weights);
 

@@ -76,7 +76,8 @@ Operands random_operands(const Layer& layer, std::uint64_t seed, std::uint64_t v
   const auto weight_count = static_cast<std::size_t>(elements(weight_dims(layer)));
   const std::uint64_t data_seed = hash_combine(seed, 2 + variant);
   const std::uint64_t weight_seed = hash_combine(seed, 1);
-  if (arithmetic == Arithmetic::kFloat) return {random_reals(data_count, data_seed), random_reals(weight_count, weight_seed)};
+  if (arithmetic == Arithmetic::kFloat)
+    return {random_reals(data_count, data_seed), random_reals(weight_count, weight_seed)};
   // K * magnitude^2 < 2^24.
   const auto magnitude = static_cast<std::int64_t>(std::sqrt(((1 << 24) - 1) / static_cast<double>(layer.k)));
   if (magnitude < 1) {
@@ -129,8 +130,8 @@ LayerCheck verify_layer(const SymbolTable& symbols, const Expression& program, s
   }
   check.output_depends_on_input = results[0] != results[1];
   if (!(check.max_abs_err <= check.tolerance)) {
-    check.failure = "differs from the convolution by up to " + fmt::format("{:.3g}", check.max_abs_err) + ", tolerance " +
-                    fmt::format("{:.3g}", check.tolerance);
+    check.failure = "differs from the convolution by up to " + fmt::format("{:.3g}", check.max_abs_err) +
+                    ", tolerance " + fmt::format("{:.3g}", check.tolerance);
   } else if (!check.output_depends_on_input) {
     check.failure = "the result does not depend on the data";
   } else if (arithmetic == Arithmetic::kInteger) {

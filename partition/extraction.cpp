@@ -33,7 +33,7 @@ struct FoundNode {
 using FoundNodes = boost::unordered_flat_map<GlobalId, FoundNode, std::hash<GlobalId>>;
 
 // The program below the roots, children first, in the order of a depth-first walk: no id decides anything.
-Expression assemble(const FoundNodes& nodes, std::span<const NamedClass> roots) {
+Expression assemble(const FoundNodes& nodes, std::span<const GlobalId> roots) {
   Expression program;
   boost::unordered_flat_map<GlobalId, std::uint32_t, std::hash<GlobalId>> index;
   boost::unordered_flat_map<GlobalId, char, std::hash<GlobalId>> open;
@@ -43,8 +43,8 @@ Expression assemble(const FoundNodes& nodes, std::span<const NamedClass> roots) 
   };
   std::vector<Frame> stack;
   std::vector<std::uint32_t> kids;
-  for (const NamedClass& root : roots) {
-    if (!index.contains(root.id)) stack.push_back({root.id, 0});
+  for (const GlobalId root : roots) {
+    if (!index.contains(root)) stack.push_back({root, 0});
     while (!stack.empty()) {
       Frame& frame = stack.back();
       const FoundNode& node = nodes.at(frame.cls);
@@ -60,7 +60,7 @@ Expression assemble(const FoundNodes& nodes, std::span<const NamedClass> roots) 
       index.emplace(frame.cls, program.add(node.symbol, kids));
       stack.pop_back();
     }
-    program.roots.push_back(index.at(root.id));
+    program.roots.push_back(index.at(root));
   }
   return program;
 }
@@ -68,15 +68,16 @@ Expression assemble(const FoundNodes& nodes, std::span<const NamedClass> roots) 
 }  // namespace
 
 Extraction::Extraction(Partition& partition, std::span<const NamedClass> barriers)
-    : partition_(partition), graph_(partition.graph), barriers_(barriers.begin(), barriers.end()),
+    : partition_(partition), graph_(partition.graph),
       barrier_cost_(barriers.size(), kInfinite), sets_(1),
       best_(graph_.classes.ids().bound([](std::uint32_t) { return std::size_t{0}; })) {
   set_ids_.emplace(0, 0);
-  if (barriers_.empty()) return;
+  if (barriers.empty()) return;
+  barriers_ = partition_.leaders(barriers);
   barrier_index_.assign(best_.size(), kNoBarrier);
   for (std::uint32_t i = 0; i < barriers_.size(); ++i) {
-    const ClassId here = partition_.find_local(barriers_[i].id);
-    if (!here.is_none()) barrier_index_[graph_.classes.find(here).value] = i;
+    const ClassId here = partition_.find_local(barriers_[i]);
+    if (!here.is_none()) barrier_index_[here.value] = i;
   }
 }
 
@@ -242,14 +243,10 @@ void Extraction::relax() {
 
 void Extraction::publish_barrier_costs() {
   std::ranges::fill(barrier_cost_, kInfinite);
-  for (std::uint32_t i = 0; i < barriers_.size(); ++i) {
-    const ClassId here = partition_.find_local(barriers_[i].id);
-    if (here.is_none()) continue;
-    const ClassId leader = graph_.classes.find(here);
-    if (!partition_.is_ghost(leader)) barrier_cost_[i] = best_[leader.value].local;
-  }
+  for (std::uint32_t i = 0; i < barriers_.size(); ++i)
+    if (barriers_[i].home() == partition_.rank()) barrier_cost_[i] = best_[barriers_[i].index().value].local;
   if (!partition_.alone() && !barrier_cost_.empty()) partition_.exchange.all_reduce(barrier_cost_, Reduction::kMin);
-  // Barriers that were merged with an earlier one have no index of their own; their cost is never used.
+  // Barriers that were merged into one class share its cost; the class has the index of the last of them.
 }
 
 void Extraction::run() {
@@ -281,12 +278,9 @@ void Extraction::run() {
 
 std::vector<std::uint64_t> Extraction::costs(std::span<const NamedClass> classes) {
   std::vector<std::uint64_t> result(classes.size(), kInfinite);
-  for (std::size_t i = 0; i < classes.size(); ++i) {
-    const ClassId here = partition_.find_local(classes[i].id);
-    if (here.is_none()) continue;
-    const ClassId leader = graph_.classes.find(here);
-    if (!partition_.is_ghost(leader)) result[i] = best_[leader.value].total;
-  }
+  const std::vector<GlobalId> leaders = partition_.leaders(classes);
+  for (std::size_t i = 0; i < classes.size(); ++i)
+    if (leaders[i].home() == partition_.rank()) result[i] = best_[leaders[i].index().value].total;
   if (!partition_.alone() && !result.empty()) partition_.exchange.all_reduce(result, Reduction::kMin);
   return result;
 }
@@ -299,16 +293,7 @@ Extracted Extraction::extract(std::span<const NamedClass> roots_in) {
     if (result.costs[i] == kInfinite) failure = "root " + std::to_string(i) + " has no program that can be extracted";
   partition_.agree_on_error(failure);
 
-  // Roots were named before classes merged: their leaders' identities come from any rank that followed the merges; the
-  // old home always did.
-  std::vector<NamedClass> roots(roots_in.begin(), roots_in.end());
-  std::vector<std::uint64_t> leader(roots.size(), GlobalId::kNone);
-  for (std::size_t i = 0; i < roots.size(); ++i)
-    if (roots[i].id.home() == partition_.rank())
-      leader[i] = partition_.global(graph_.classes.find(roots[i].id.index())).value;
-  if (!partition_.alone() && !leader.empty()) partition_.exchange.all_reduce(leader, Reduction::kMin);
-  for (std::size_t i = 0; i < roots.size(); ++i) roots[i].id.value = leader[i];
-
+  const std::vector<GlobalId> roots = partition_.leaders(roots_in);
   FoundNodes found;
   std::vector<GlobalId> frontier;
   boost::unordered_flat_map<GlobalId, char, std::hash<GlobalId>> asked;
@@ -317,7 +302,7 @@ Extracted Extraction::extract(std::span<const NamedClass> roots_in) {
   };
   const bool collects = partition_.rank() == 0;
   if (collects)
-    for (const NamedClass& root : roots) want(root.id);
+    for (const GlobalId root : roots) want(root);
   const auto node_of = [&](RowId row, FoundNode& node) {
     node.symbol = graph_.nodes[row].symbol;
     node.kids.clear();

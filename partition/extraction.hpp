@@ -25,7 +25,7 @@ struct Extracted {
 
 class Extraction {
  public:
-  // `barriers`: classes (any rank may pass any; all must pass the same list).
+  // Collective. `barriers`: the same list on every rank.
   Extraction(Partition& partition, std::span<const NamedClass> barriers);
 
   // Collective. Computes the best row of every class.
@@ -70,7 +70,7 @@ class Extraction {
 
   Partition& partition_;
   EGraph& graph_;
-  std::vector<NamedClass> barriers_;
+  std::vector<GlobalId> barriers_;  // leaders
   std::vector<std::uint32_t> barrier_index_;      // by class id; empty when there are no barriers
   std::vector<std::uint64_t> barrier_cost_;       // local costs, the same on every rank between rounds
   std::vector<BarrierSet> sets_;

@@ -214,9 +214,20 @@ void Partition::push_to_subscribers() {
       ClassRecord& record = graph.classes[cls];
       record.name = news.name;
       record.mask = news.mask;
-      if (!words.empty()) record.data = graph.data.intern(words);
+      // Data that was known and changed is the analyze phase's to tell: it touches and requeues the rows around the class.
+      if (!words.empty() && record.data.is_none()) record.data = graph.data.intern(words);
     }
   });
+}
+
+std::vector<GlobalId> Partition::leaders(std::span<const NamedClass> classes) {
+  std::vector<std::uint64_t> values(classes.size(), GlobalId::kNone);
+  for (std::size_t i = 0; i < classes.size(); ++i)
+    if (classes[i].id.home() == rank()) values[i] = global(graph.classes.find(classes[i].id.index())).value;
+  if (!alone() && !values.empty()) exchange.all_reduce(values, Reduction::kMin);
+  std::vector<GlobalId> result(classes.size());
+  for (std::size_t i = 0; i < result.size(); ++i) result[i].value = values[i];
+  return result;
 }
 
 void Partition::agree_on_error(const std::string& message) {

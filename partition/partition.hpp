@@ -53,7 +53,10 @@ class Partition {
   }
   // The local id of a class, making a ghost if this rank does not know it. Single-threaded.
   ClassId local(const NamedClass& named);
-  // The same without making one: none if unknown.
+  // The leaders that classes named some iterations ago follow now. Collective; all ranks pass the same classes. A class's
+  // old home stays subscribed to whatever class it was merged into, so it always knows.
+  [[nodiscard]] std::vector<GlobalId> leaders(std::span<const NamedClass> classes);
+  // As local(), without making a ghost: none if this rank does not know the class.
   [[nodiscard]] ClassId find_local(GlobalId id) const;
   [[nodiscard]] int home_of(SymbolId symbol, std::span<const GlobalId> kids) const {
     return placement_->home(graph.symbols().hash(symbol), kids, ranks());

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <fstream>
 
+#include "engine/graph/invariants.hpp"
+
 namespace tessera {
 namespace {
 
@@ -133,6 +135,7 @@ const IterationRecord& Search::iterate() {
   for (auto& list : graph.touched) list.clear();
   apply_merge_rebuild_analyze(matches, apply, record);
 
+  DCHECK(invariants_hold());
   std::uint64_t touched = 0;
   for (const auto& list : graph.touched) touched += list.size();
   if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&touched, 1), Reduction::kSum);
@@ -143,6 +146,11 @@ const IterationRecord& Search::iterate() {
   record.seconds = now_s() - begin;
   records_.push_back(std::move(record));
   return records_.back();
+}
+
+bool Search::invariants_hold() const {
+  check_invariants(partition_.graph, partition_.alone(), [this](ClassId id) { return !partition_.is_ghost(id); });
+  return true;
 }
 
 void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector<char>& apply, IterationRecord& record) {

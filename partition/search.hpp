@@ -81,6 +81,8 @@ class Search {
   [[nodiscard]] const std::vector<Rule>& rules() const { return rules_; }
   [[nodiscard]] const Scheduler& scheduler() const { return scheduler_; }
   [[nodiscard]] Partition& partition() { return partition_; }
+  // CHECKs every invariant of this rank's e-graph (engine/graph/invariants.hpp); true if the call returns.
+  [[nodiscard]] bool invariants_hold() const;
 
  private:
   void apply_merge_rebuild_analyze(MatchResult& matches, const std::vector<char>& apply, IterationRecord& record);

@@ -30,8 +30,7 @@ Blocking repeated(const Blocking& one, std::int64_t times) {
 Blocking best_product(const LayerProblem& problem, std::int64_t rows, std::int64_t columns) {
   const Blocking weights = block_product(problem, Stationary::kWeights, rows, columns);
   const Blocking data = block_product(problem, Stationary::kData, rows, columns);
-  const bool take_data =
-      data.cycles < weights.cycles || (data.cycles == weights.cycles && data.calls < weights.calls);
+  const bool take_data = data.cycles < weights.cycles || (data.cycles == weights.cycles && data.calls < weights.calls);
   return take_data ? data : weights;
 }
 

@@ -1,7 +1,7 @@
 // What one call of a systolic array costs, and the fewest calls and cycles a layer can be blocked into.
 // Cycles are SCALE-Sim's published weight-stationary model (Samajdar et al., 2018): an RxC array first shifts R rows of
-// stationary values in, then streams T vectors through R + C - 2 further steps: 2R + C + T - 2. SCALE-Sim v2's own report
-// prints one less, the index of the last cycle.
+// stationary values in, then streams T vectors through R + C - 2 further steps: 2R + C + T - 2. SCALE-Sim v2's own
+// report prints one less, the index of the last cycle.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,8 @@ struct Blocking {
                                      std::int64_t columns);
 
 // Channels (groups of one output each) that one array takes at a time as a block-diagonal operand.
-[[nodiscard]] std::int64_t packed_channels(std::int64_t k, std::int64_t groups, std::int64_t rows, std::int64_t columns);
+[[nodiscard]] std::int64_t packed_channels(std::int64_t k, std::int64_t groups, std::int64_t rows,
+                                           std::int64_t columns);
 
 // The least of both operand choices by cycles, then calls, then weights stationary. Groups with one output (depthwise)
 // are packed packed_channels() at a time, each pack taking the better operand; other groups are blocked one by one.

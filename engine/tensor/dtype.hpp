@@ -1,5 +1,5 @@
-// Element types of tensors. Names are those of Relay and NumPy, so that they can be read from and written to a program's
-// text unchanged; sizes are what the cost model counts when data moves.
+// Element types of tensors. Names are those of Relay and NumPy, so that they can be read from and written to a
+// program's text unchanged; sizes are what the cost model counts when data moves.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,9 @@
 #include "engine/tensor/interpreter.hpp"
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
-#include <optional>
+#include <memory>
+#include <new>
 
 #include "engine/base/check.hpp"
 #include "engine/tensor/interpreter_operator.hpp"
@@ -110,7 +111,6 @@ int Call<T>::checked_axis(std::int64_t axis, int rank) const {
 
 namespace {
 
-// Whether one of the attributes is `last`; a name that is neither `first` nor `last` nor starts like neither is skipped.
 bool has_name(std::span<const Value> attributes, std::string_view name) {
   for (const Value& value : attributes) {
     if (value.kind == ValueKind::kName && value.as_name().text() == name) return true;

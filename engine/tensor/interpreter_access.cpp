@@ -170,8 +170,8 @@ Operand<T> concatenate(const Call<T>& call) {
   Operand<T>& left = call.operand(0);
   Operand<T>& right = call.operand(1);
   const int axis = call.checked_axis(call.integer(0), static_cast<int>(left.dims.size()));
-  bool fits = left.dims.size() == right.dims.size() && left.split == right.split &&
-              left.form != Form<T>::kTuple && right.form != Form<T>::kTuple;
+  bool fits = left.dims.size() == right.dims.size() && left.split == right.split && left.form != Form<T>::kTuple &&
+              right.form != Form<T>::kTuple;
   for (std::size_t k = 0; k < left.dims.size() && fits; ++k) {
     fits = left.dims[k] == right.dims[k] || k == static_cast<std::size_t>(axis);
   }

@@ -46,8 +46,8 @@ View<T> convolve(const View<T>& data, const View<T>& weights, const ConvolutionP
       offset_table(Extents{batch, height, width},
                    Extents{source.stride(0), source.stride(2) * plan.stride[0], source.stride(3) * plan.stride[1]});
   const Extents window_offsets =
-      offset_table(Extents{inputs, kh, kw}, Extents{source.stride(1), source.stride(2) * plan.dilation[0],
-                                                    source.stride(3) * plan.dilation[1]});
+      offset_table(Extents{inputs, kh, kw},
+                   Extents{source.stride(1), source.stride(2) * plan.dilation[0], source.stride(3) * plan.dilation[1]});
   const Extents filters = offset_table(Extents{outputs}, Extents{weights.stride(0)});
   const Extents filter_offsets =
       offset_table(std::span(weights.dims).subspan(1), std::span(weights.strides).subspan(1));

@@ -11,8 +11,8 @@ namespace tessera::interpreter {
 // result[s] = fold over the item, row-major, of accumulate(result[s], x[s][i]), starting from the first element.
 template <class T, class Accumulate>
 View<T> fold_item(const View<T>& x, Accumulate&& accumulate) {
-  View<T> outer{Extents(x.shape().begin(), x.shape().end()), Extents(x.shape_strides().begin(), x.shape_strides().end()),
-                x.split, x.owner, x.data};
+  View<T> outer{Extents(x.shape().begin(), x.shape().end()),
+                Extents(x.shape_strides().begin(), x.shape_strides().end()), x.split, x.owner, x.data};
   Fresh<T> result = allocate_like(outer, outer.dims, outer.split);
   copy_to(outer, result.data, result.view.strides);
   const Extents offsets = offset_table(x.item(), x.item_strides());

@@ -14,9 +14,9 @@ struct Kernel {
   using Number = std::conditional_t<std::is_integral_v<T>, std::uint64_t, T>;
   using Lanes [[gnu::vector_size(16)]] = Number;
   static constexpr std::int64_t kLanes = 16 / static_cast<std::int64_t>(sizeof(T));
-  static constexpr std::int64_t kRows = 4;             // of a, held at once
+  static constexpr std::int64_t kRows = 4;              // of a, held at once
   static constexpr std::int64_t kColumns = 2 * kLanes;  // of b, held at once: 8 accumulators of 16 bytes
-  static constexpr std::int64_t kDepth = 256;          // k's a block: a panel of b stays in the first-level cache
+  static constexpr std::int64_t kDepth = 256;           // k's a block: a panel of b stays in the first-level cache
   static constexpr std::int64_t kWidth = 64 * kColumns;
 
   // acc += panel of a (depth x kRows) times panel of b (depth x kColumns).

@@ -1,5 +1,5 @@
-// How one operator of the tensor language is run: its operands, its attributes, and the table from operator names to the
-// functions that run them. The families: interpreter_access.cpp (views and data movement), interpreter_compute.cpp
+// How one operator of the tensor language is run: its operands, its attributes, and the table from operator names to
+// the functions that run them. The families: interpreter_access.cpp (views and data movement), interpreter_compute.cpp
 // (compute, systolic arrays), interpreter_relay*.cpp (opaque operators, see RELAY_OPERATORS.md).
 #pragma once
 
@@ -18,8 +18,8 @@
 
 namespace tessera::interpreter {
 
-// The value of a node. Products, pairs and concatenations are kept as their parts: `compute` works on parts, and a chain
-// of concatenations is copied once. dims and split describe the whole (except for a tuple, which has none).
+// The value of a node. Products, pairs and concatenations are kept as their parts: `compute` works on parts, and a
+// chain of concatenations is copied once. dims and split describe the whole (except for a tuple, which has none).
 template <class T>
 struct Operand {
   enum class Form : std::uint8_t { kView, kProduct, kPair, kConcatenation, kTuple };

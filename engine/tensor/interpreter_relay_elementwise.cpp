@@ -1,8 +1,7 @@
 // Opaque operators that keep the extents or broadcast: arithmetic, activations, normalizations along an axis.
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <limits>
+#include <type_traits>
 
 #include "engine/tensor/interpreter_operator.hpp"
 
@@ -46,7 +45,8 @@ Operand<T> unary(const Call<T>& call, Function&& f) {
 template <class T, class Function>
 Operand<T> real_unary(const Call<T>& call, Function&& f) {
   expect_floating_point(call);
-  return unary(call, [&](T x) { return static_cast<T>(f(static_cast<std::conditional_t<std::integral<T>, double, T>>(x))); });
+  return unary(call,
+               [&](T x) { return static_cast<T>(f(static_cast<std::conditional_t<std::integral<T>, double, T>>(x))); });
 }
 
 // Whole numbers are their own round, floor and ceil; a detour through double would lose bits.

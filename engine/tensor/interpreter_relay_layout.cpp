@@ -302,9 +302,10 @@ Operand<T> upsampling(const Call<T>& call) {
   for (std::size_t row = 0; row < source[0].size(); ++row) {
     for (std::size_t column = 0; column < source[1].size(); ++column) {
       point.data = x.data + source[0][row] * x.strides[first] + source[1][column] * x.strides[first + 1];
-      copy_to(point, result.data + static_cast<std::int64_t>(row) * to[first] +
-                         static_cast<std::int64_t>(column) * to[first + 1],
-              to);
+      copy_to(
+          point,
+          result.data + static_cast<std::int64_t>(row) * to[first] + static_cast<std::int64_t>(column) * to[first + 1],
+          to);
     }
   }
   return result.view;

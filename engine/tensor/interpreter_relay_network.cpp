@@ -41,7 +41,8 @@ Operand<T> batch_matmul(const Call<T>& call) {
   const std::int64_t batch = std::max(a.dim(0), b.dim(0));
   for (View<T>* view : {&a, &b}) {
     if (view->dim(0) == 1) view->strides[0] = 0;
-    if (view->dim(0) != 1 && view->dim(0) != batch) call.fail("the batches were expected to be equal, or one of them 1");
+    if (view->dim(0) != 1 && view->dim(0) != batch)
+      call.fail("the batches were expected to be equal, or one of them 1");
   }
   if (a.dim(2) != b.dim(2)) call.fail("the operands disagree on the summed extent");
   const Extents rows = offset_table(Extents{a.dim(1)}, Extents{a.stride(1)});
@@ -114,8 +115,7 @@ Operand<T> convolution_1d(const Call<T>& call) {
   if (call.given(0)) read_shape(call, 0, stride);
   if (call.given(1)) read_shape(call, 1, padding);
   if (call.given(3)) read_shape(call, 3, dilation);
-  const ConvolutionPlan plan{
-      {1, stride[0]}, {0, padding[0], 0, padding[1]}, {1, dilation[0]}, call.integer_or(2, 1)};
+  const ConvolutionPlan plan{{1, stride[0]}, {0, padding[0], 0, padding[1]}, {1, dilation[0]}, call.integer_or(2, 1)};
   const std::string wrong = misfit(data.dims, weights.dims, plan);
   if (!wrong.empty()) call.fail(wrong);
   View<T> result = convolve(data, weights, plan);
@@ -189,22 +189,24 @@ Operand<T> pool(const Call<T>& call, T start, Accumulate&& accumulate, Finish&& 
 }
 
 template <class T>
-constexpr T kLowest =
-    std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+constexpr T kLowest = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                           : std::numeric_limits<T>::lowest();
 
 template <class T>
 Operand<T> max_pool(const Call<T>& call) {
-  return pool(call, kLowest<T>, [](T a, T b) { return std::max(a, b); },
-              [](T value, std::int64_t, std::int64_t) { return value; });
+  return pool(
+      call, kLowest<T>, [](T a, T b) { return std::max(a, b); },
+      [](T value, std::int64_t, std::int64_t) { return value; });
 }
 
 template <class T>
 Operand<T> average_pool(const Call<T>& call) {
   const bool with_padding = call.integer_or(4, 0) != 0;
-  return pool(call, T{0}, [](T a, T b) { return wrapping_add(a, b); },
-              [&](T sum, std::int64_t inside, std::int64_t all) {
-                return checked_divide(call, sum, static_cast<T>(with_padding ? all : inside));
-              });
+  return pool(
+      call, T{0}, [](T a, T b) { return wrapping_add(a, b); },
+      [&](T sum, std::int64_t inside, std::int64_t all) {
+        return checked_divide(call, sum, static_cast<T>(with_padding ? all : inside));
+      });
 }
 
 enum class Reduction { kSum, kMean, kMax, kMin };
@@ -265,8 +267,8 @@ Operand<T> global_pool(const Call<T>& call) {
   call.expect_arity(1);
   const View<T>& x = call.view(0);
   if (x.rank() != 4) call.fail("expected 4 axes");
-  const std::vector<bool> reduced = call.channels_last() ? std::vector<bool>{false, true, true, false}
-                                                         : std::vector<bool>{false, false, true, true};
+  const std::vector<bool> reduced =
+      call.channels_last() ? std::vector<bool>{false, true, true, false} : std::vector<bool>{false, false, true, true};
   return reduce_axes(x, reduced, true, kReduction);
 }
 

@@ -1,6 +1,6 @@
-// The hardware's operators: a matrix product on one RxC weight-stationary array, the same with blocking by the hardware,
-// and the array's convolution modes. They compute what the array would, in the interpreter's fixed order of summation;
-// sizes that the array could not take are errors.
+// The hardware's operators: a matrix product on one RxC weight-stationary array, the same with blocking by the
+// hardware, and the array's convolution modes. They compute what the array would, in the interpreter's fixed order of
+// summation; sizes that the array could not take are errors.
 #include "engine/tensor/interpreter_convolution.hpp"
 #include "engine/tensor/interpreter_gemm.hpp"
 #include "engine/tensor/interpreter_operator.hpp"
@@ -23,8 +23,8 @@ ArraySize array_size(const Call<T>& call) {
   return size;
 }
 
-// a: [M][K] or [][K]; b: [][K N]. The result, [M N][] or [N][], is laid out as a is: streamed vectors that are columns of
-// a row-major matrix give columns, so that the transposes around a product cost nothing.
+// a: [M][K] or [][K]; b: [][K N]. The result, [M N][] or [N][], is laid out as a is: streamed vectors that are columns
+// of a row-major matrix give columns, so that the transposes around a product cost nothing.
 template <class T>
 Operand<T> multiply(const Call<T>& call, bool blocking) {
   call.expect_arity(2);
@@ -36,8 +36,8 @@ Operand<T> multiply(const Call<T>& call, bool blocking) {
   const std::int64_t depth = a.item()[0];
   const std::int64_t columns = b.dim(1);
   if (depth != b.dim(0)) call.fail("the operands disagree on the summed extent");
-  const bool fits = blocking ? depth % size.rows == 0 && columns % size.columns == 0
-                             : depth == size.rows && columns == size.columns;
+  const bool fits =
+      blocking ? depth % size.rows == 0 && columns % size.columns == 0 : depth == size.rows && columns == size.columns;
   if (!fits) {
     call.fail("a " + std::to_string(size.rows) + "x" + std::to_string(size.columns) + " array does not " +
               (blocking ? "divide" : "hold") + " a " + std::to_string(depth) + "x" + std::to_string(columns) +

@@ -94,8 +94,8 @@ Lowered grouped(Builder& build, Node data, Node weights, const Conv2d& c) {
   Node windows = build.windows(build.access(data, 1), item, {in, c.stride_h, c.stride_w});
   windows = build.insert_axis(build.transpose(windows, {1, 0, 2, 3, 4, 5, 6}), 4);
   weights = build.reshape(build.access(weights, 1), {c.groups, 1, 1, 1, out}, item);
-  const Node compute = build.dot_product_of_pair(build.broadcast(windows, shape, item),
-                                                 build.broadcast(weights, shape, item));
+  const Node compute =
+      build.dot_product_of_pair(build.broadcast(windows, shape, item), build.broadcast(weights, shape, item));
   const Node channels = build.transpose(compute, {1, 0, 4, 2, 3});  // [n G out oh ow][]
   return {build.reshape(channels, {c.n, c.channels_out, c.oh(), c.ow()}, {}), compute};
 }
@@ -110,7 +110,8 @@ void Conv2d::validate() const {
            std::to_string(stride_w) + ", padding " + std::to_string(pad_top) + " " + std::to_string(pad_left) + " " +
            std::to_string(pad_bottom) + " " + std::to_string(pad_right) + ", " + std::to_string(groups) + " groups: ";
   };
-  const auto least = std::min({n, channels_in, height, width, channels_out, kernel_h, kernel_w, stride_h, stride_w, groups});
+  const auto least =
+      std::min({n, channels_in, height, width, channels_out, kernel_h, kernel_w, stride_h, stride_w, groups});
   if (least < 1) throw Error(ErrorCode::kInput, text() + "expected extents, strides and groups of 1 or more");
   if (std::min({pad_top, pad_left, pad_bottom, pad_right}) < 0) {
     throw Error(ErrorCode::kInput, text() + "expected paddings of 0 or more");

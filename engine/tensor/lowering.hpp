@@ -1,7 +1,7 @@
-// How convolutions and dense layers are written in access patterns: windows of the data and the weights, brought together
-// by a Cartesian product (or, where each channel has weights of its own, a pair), under one `compute dot-product`
-// (Smith et al., MAPS 2021). Deviation: grouped convolutions take a constant number of nodes, not one product a group.
-// The forms are spelled out in README.md.
+// How convolutions and dense layers are written in access patterns: windows of the data and the weights, brought
+// together by a Cartesian product (or, where each channel has weights of its own, a pair), under one `compute
+// dot-product` (Smith et al., MAPS 2021). Deviation: grouped convolutions take a constant number of nodes, not one
+// product a group. The forms are spelled out in README.md.
 #pragma once
 
 #include <cstdint>

@@ -9,8 +9,8 @@ namespace tessera {
 namespace {
 
 constexpr std::array<std::string_view, 11> kComputeTypes{
-    "dot-product", "reduce-sum",      "reduce-max", "reduce-mean", "elementwise-add", "elementwise-mul",
-    "elementwise-div", "relu", "sqrt", "negative", "softmax"};
+    "dot-product",     "reduce-sum", "reduce-max", "reduce-mean", "elementwise-add", "elementwise-mul",
+    "elementwise-div", "relu",       "sqrt",       "negative",    "softmax"};
 
 std::vector<TensorOperatorInfo> make_operators() {
   using enum ArgumentKind;

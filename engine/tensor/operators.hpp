@@ -41,7 +41,7 @@ enum class TensorOperator : std::uint8_t {
   kCompute,
   kSystolicArray,
   kSystolicArrayWithBlocking,
-  kSystolicConv2dNchw,        // also its im2col mode: the same function
+  kSystolicConv2dNchw,  // also its im2col mode: the same function
   kSystolicConv2dNhwc,
   kRelayCall,
 };

@@ -1,5 +1,5 @@
-// Types of the operators that rename, select or move elements, and which zero regions they carry. A region is carried only
-// where every element of the result with that index is one of the operand's zeros; what is not certain is dropped.
+// Types of the operators that rename, select or move elements, and which zero regions they carry. A region is carried
+// only where every element of the result with that index is one of the operand's zeros; what is not certain is dropped.
 #include <algorithm>
 #include <array>
 
@@ -221,9 +221,9 @@ AccessType windows(const NodeTypes& node) {
   const std::span<const std::int64_t> stride = node.extents(1);
   const std::size_t axes = a.item().size();
   if (extent.size() != axes || stride.size() != axes) {
-    node.fail("windows of " + std::to_string(extent.size()) + " axes with " + std::to_string(stride.size()) +
-                  " strides",
-              std::to_string(axes) + " of each, one for each item axis");
+    node.fail(
+        "windows of " + std::to_string(extent.size()) + " axes with " + std::to_string(stride.size()) + " strides",
+        std::to_string(axes) + " of each, one for each item axis");
   }
   AccessType type(a.dtype(), a.shape(), a.split() + axes);
   for (std::size_t k = 0; k < axes; ++k) {
@@ -238,8 +238,8 @@ AccessType windows(const NodeTypes& node) {
   return type;
 }
 
-// Stacks an item of a on an item of b. An axis of the item is zero where it is in both; a shape axis only says which item
-// of one operand is meant, and the other operand's is still there.
+// Stacks an item of a on an item of b. An axis of the item is zero where it is in both; a shape axis only says which
+// item of one operand is meant, and the other operand's is still there.
 AccessType cartesian_product(const NodeTypes& node) {
   const TensorType a = node.kid(0);
   const TensorType b = node.kid(1);
@@ -307,8 +307,8 @@ void tuple_get_item(const NodeTypes& node, DataWords& out) {
 }
 
 AccessType infer(TensorOperator op, const NodeTypes& node) {
-  const bool two = op == TensorOperator::kConcatenate || op == TensorOperator::kCartesianProduct ||
-                   op == TensorOperator::kPair;
+  const bool two =
+      op == TensorOperator::kConcatenate || op == TensorOperator::kCartesianProduct || op == TensorOperator::kPair;
   const bool none = op == TensorOperator::kLiteral || op == TensorOperator::kConstantTensor;
   node.expect_arity(none ? 0 : (two ? 2 : 1));
   switch (op) {

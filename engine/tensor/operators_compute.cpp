@@ -1,4 +1,5 @@
-// Types of `compute` and of the systolic arrays. Whatever happened to the operand's zero regions inside a sum is dropped.
+// Types of `compute` and of the systolic arrays. Whatever happened to the operand's zero regions inside a sum is
+// dropped.
 #include <algorithm>
 
 #include "engine/base/check.hpp"
@@ -12,8 +13,8 @@ AccessType compute(const NodeTypes& node) {
   const std::string_view type = node.name(0).text();
   const TensorType a = node.kid(0);
   if (type == "dot-product" || type.starts_with("elementwise-")) {
-    const bool known = type == "dot-product" || type == "elementwise-add" || type == "elementwise-mul" ||
-                       type == "elementwise-div";
+    const bool known =
+        type == "dot-product" || type == "elementwise-add" || type == "elementwise-mul" || type == "elementwise-div";
     if (known && a.item().empty()) node.fail("a scalar item", "an item [n …] of n stacked tensors");
     if (known) {
       AccessType result(a.dtype(), a.shape(), a.split());
@@ -26,7 +27,8 @@ AccessType compute(const NodeTypes& node) {
   }
   if (type == "relu" || type == "sqrt" || type == "negative") return AccessType(a);
   if (type == "softmax") {
-    if (a.item().size() != 1) node.fail("an item of " + std::to_string(a.item().size()) + " axes", "an item of one axis");
+    if (a.item().size() != 1)
+      node.fail("an item of " + std::to_string(a.item().size()) + " axes", "an item of one axis");
     return AccessType(a);
   }
   std::string expected;
@@ -101,7 +103,8 @@ AccessType convolution(const NodeTypes& node, bool channels_last) {
     if (size != node.integer(2 + k) || stride < 1 || size > data.dim(space + k)) {
       node.fail("a kernel of " + std::to_string(size) + " with stride " + std::to_string(stride) + " on extent " +
                     std::to_string(data.dim(space + k)),
-                "the kernel to have the stated " + std::to_string(node.integer(2 + k)) + ", to fit, and a stride of 1 or more");
+                "the kernel to have the stated " + std::to_string(node.integer(2 + k)) +
+                    ", to fit, and a stride of 1 or more");
     }
     extent[k] = (data.dim(space + k) - size) / stride + 1;
   }

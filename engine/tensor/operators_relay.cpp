@@ -209,7 +209,8 @@ std::size_t RelayCall::axis(std::size_t i, std::size_t axes, std::optional<std::
 std::size_t RelayCall::normalized_axis(std::int64_t axis, std::size_t axes) const {
   const auto count = static_cast<std::int64_t>(axes);
   if (axis < -count || axis >= count) {
-    fail("axis " + std::to_string(axis), "an axis from " + std::to_string(-count) + " to below " + std::to_string(count));
+    fail("axis " + std::to_string(axis),
+         "an axis from " + std::to_string(-count) + " to below " + std::to_string(count));
   }
   return static_cast<std::size_t>(axis < 0 ? axis + count : axis);
 }
@@ -229,7 +230,8 @@ void add_relay_elementwise(RelayTable& rules) {
     rules.emplace(op, unary);
   }
   // Integer mode refuses these when it runs, not here: a program's declared types may be floating point all the same.
-  for (const char* op : {"relay-sqrt", "relay-rsqrt", "relay-exp", "relay-log", "relay-sigmoid", "relay-tanh", "relay-erf"}) {
+  for (const char* op :
+       {"relay-sqrt", "relay-rsqrt", "relay-exp", "relay-log", "relay-sigmoid", "relay-tanh", "relay-erf"}) {
     rules.emplace(op, unary_floating);
   }
   rules.emplace("relay-leaky-relu", with_numbers<1>);

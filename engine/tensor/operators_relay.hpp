@@ -1,7 +1,7 @@
 // Types of the opaque operators of the source network, `(relay-operator-call op child… attribute…)`: the table of
 // RELAY_OPERATORS.md, whose semantics are TVM Relay's. A child's split is ignored; the result is [d0 … dn][].
-// Families: operators_relay.cpp (elementwise, normalization), operators_relay_network.cpp (convolutions, pools, products),
-// operators_relay_layout.cpp (reshape, slices, reductions).
+// Families: operators_relay.cpp (elementwise, normalization), operators_relay_network.cpp (convolutions, pools,
+// products), operators_relay_layout.cpp (reshape, slices, reductions).
 #pragma once
 
 #include <optional>
@@ -19,8 +19,8 @@ class RelayCall {
 
   [[nodiscard]] const NodeTypes& node() const { return node_; }
   [[nodiscard]] std::string_view op() const { return op_; }
-  [[nodiscard]] bool channels_last() const { return channels_last_; }         // NHWC data
-  [[nodiscard]] bool kernel_channels_last() const { return kernel_last_; }    // HWIO weights
+  [[nodiscard]] bool channels_last() const { return channels_last_; }       // NHWC data
+  [[nodiscard]] bool kernel_channels_last() const { return kernel_last_; }  // HWIO weights
 
   // Exactly `count` children, all accesses; the attributes number from `least` to `most`.
   void expect(std::size_t count, std::size_t least, std::size_t most) const;

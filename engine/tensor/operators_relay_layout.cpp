@@ -29,7 +29,8 @@ void expand_dims(const RelayCall& call, DataWords& out) {
   // A negative axis counts from the end of the result's axes, where -1 is "after the last".
   const auto rank = static_cast<std::int64_t>(x.axes());
   if (axis < -rank - 1 || axis > rank) {
-    call.fail("axis " + std::to_string(axis), "an axis from " + std::to_string(-rank - 1) + " to " + std::to_string(rank));
+    call.fail("axis " + std::to_string(axis),
+              "an axis from " + std::to_string(-rank - 1) + " to " + std::to_string(rank));
   }
   if (axis < 0) axis += rank + 1;
   Extents dims = extents_of(x);
@@ -76,7 +77,8 @@ void reshape(const RelayCall& call, DataWords& out) {
       inferred = k;
       dims[k] = 1;
     }
-    if (dims[k] < 1) call.fail(call.attribute(0).to_string(), "positive extents, at most one -1, 0 only for an axis that exists");
+    if (dims[k] < 1)
+      call.fail(call.attribute(0).to_string(), "positive extents, at most one -1, 0 only for an axis that exists");
   }
   const std::int64_t elements = x.elements();
   const std::int64_t known = product_of(dims);
@@ -117,7 +119,8 @@ void concatenate(const RelayCall& call, DataWords& out) {
     bool fits = parts[i].axes() == dims.size();
     for (std::size_t k = 0; fits && k < dims.size(); ++k) fits = k == axis || parts[i].dim(k) == dims[k];
     if (!fits) {
-      call.fail(extents_text(parts[i].dims()), extents_text(parts[0].dims()) + " except along axis " + std::to_string(axis));
+      call.fail(extents_text(parts[i].dims()),
+                extents_text(parts[0].dims()) + " except along axis " + std::to_string(axis));
     }
     dims[axis] += parts[i].dim(axis);
   }
@@ -182,7 +185,9 @@ void strided_slice(const RelayCall& call, DataWords& out) {
   }
   Extents dims = extents_of(x);
   for (std::size_t k = 0; k < begin.size(); ++k) {
-    const auto clamped = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + dims[k] : at, 0, dims[k]); };
+    const auto clamped = [&](std::int64_t at) {
+      return std::clamp<std::int64_t>(at < 0 ? at + dims[k] : at, 0, dims[k]);
+    };
     const std::int64_t length = clamped(end[k]) - clamped(begin[k]);
     if (length < 1 || stride[k] < 1) {
       call.fail("range " + std::to_string(begin[k]) + " to " + std::to_string(end[k]) + " with stride " +

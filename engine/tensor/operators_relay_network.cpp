@@ -108,9 +108,9 @@ void expect_channels(const RelayCall& call, std::int64_t data, std::int64_t weig
     call.fail(std::to_string(groups) + " groups", "a divisor of the " + std::to_string(out) + " output channels");
   }
   if (data != weight_in * groups) {
-    call.fail(std::to_string(data) + " input channels",
-              std::to_string(weight_in * groups) + " (" + std::to_string(groups) + " groups of " +
-                  std::to_string(weight_in) + ")");
+    call.fail(std::to_string(data) + " input channels", std::to_string(weight_in * groups) + " (" +
+                                                            std::to_string(groups) + " groups of " +
+                                                            std::to_string(weight_in) + ")");
   }
 }
 
@@ -124,8 +124,7 @@ void conv1d(const RelayCall& call, DataWords& out) {
   const std::int64_t groups = call.integer(2, 1);
   const auto dilation = call.extents(3, {1});
   expect_channels(call, x.dim(1), w.dim(1), w.dim(0), groups);
-  const std::int64_t width =
-      window_count(call, x.dim(2), {w.dim(2), stride[0], padding[0], padding[1], dilation[0]});
+  const std::int64_t width = window_count(call, x.dim(2), {w.dim(2), stride[0], padding[0], padding[1], dilation[0]});
   plain(x.dtype(), std::array{x.dim(0), w.dim(0), width}).encode(out);
 }
 
@@ -151,8 +150,8 @@ void conv2d(const RelayCall& call, DataWords& out) {
   result.dim(last ? 3 : 1) = channels;
   for (std::size_t k = 0; k < 2; ++k) {
     if (stated_kernel[k] != w.dim(kernel + k)) {
-      call.fail("a stated kernel of " + std::to_string(stated_kernel[k]), "the weight's " +
-                                                                              std::to_string(w.dim(kernel + k)));
+      call.fail("a stated kernel of " + std::to_string(stated_kernel[k]),
+                "the weight's " + std::to_string(w.dim(kernel + k)));
     }
     const std::size_t axis = (last ? 1 : 2) + k;
     result.dim(axis) =

@@ -65,7 +65,8 @@ struct Nearest {
   std::size_t distance;
   std::string_view best = {};
 
-  explicit Nearest(std::string_view misspelled) : word(misspelled), distance(std::max<std::size_t>(1, misspelled.size() / 3) + 1) {}
+  explicit Nearest(std::string_view misspelled)
+      : word(misspelled), distance(std::max<std::size_t>(1, misspelled.size() / 3) + 1) {}
   void consider(std::string_view candidate) {
     if (word.size() > kLongestSuggestion) return;
     const std::size_t d = edit_distance(word, candidate);
@@ -77,7 +78,8 @@ struct Nearest {
 };
 
 std::int64_t integer(const Value& value) {
-  if (value.kind != ValueKind::kInt) throw Error(ErrorCode::kInput, "found " + value.to_string() + ", expected an integer");
+  if (value.kind != ValueKind::kInt)
+    throw Error(ErrorCode::kInput, "found " + value.to_string() + ", expected an integer");
   return value.as_int();
 }
 
@@ -124,7 +126,8 @@ void TensorLanguage::declare(const TensorDeclaration& declaration) {
   }
   const auto [known, is_new] = tensors_.try_emplace(declaration.name, words);
   if (!is_new && known->second != words) {
-    throw Error(ErrorCode::kInput, what + ": declared twice, as " + describe(known->second) + " and as " + describe(words));
+    throw Error(ErrorCode::kInput,
+                what + ": declared twice, as " + describe(known->second) + " and as " + describe(words));
   }
 }
 
@@ -152,7 +155,8 @@ std::string TensorLanguage::suggestion(std::string_view word) const {
 void TensorLanguage::make(const Symbol& symbol, std::span<const DataView> kids, DataWords& out) const {
   const TensorOperatorInfo* info = find(symbol.name);
   const inference::NodeTypes node(symbol, kids);
-  if (info == nullptr) node.fail("operator '" + std::string(symbol.name.text()) + "'", "an operator of the tensor language");
+  if (info == nullptr)
+    node.fail("operator '" + std::string(symbol.name.text()) + "'", "an operator of the tensor language");
   switch (info->op) {
     case TensorOperator::kAccessTensor: {
       node.expect_arity(0);

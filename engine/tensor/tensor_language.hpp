@@ -1,6 +1,6 @@
 // The tensor language: Glenside's access patterns (Smith et al., MAPS 2021) as a Language of the engine. Operators and
-// their types: operators.hpp; e-class data: tensor_type.hpp; functions of e-class data for rules, and the costs: README.md.
-// E-class data of merged classes is joined: shapes must agree, zero regions unite.
+// their types: operators.hpp; e-class data: tensor_type.hpp; functions of e-class data for rules, and the costs:
+// README.md. E-class data of merged classes is joined: shapes must agree, zero regions unite.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ class TensorLanguage : public Language {
  public:
   TensorLanguage();
 
-  // Before a search begins, not while it runs. Throws Error(kInput): a reserved name, an extent below 1, too many axes, a
-  // name already declared with another type. Declaring the same again is fine.
+  // Before a search begins, not while it runs. Throws Error(kInput): a reserved name, an extent below 1, too many axes,
+  // a name already declared with another type. Declaring the same again is fine.
   void declare(const TensorDeclaration& declaration);
   [[nodiscard]] bool is_declared(Name name) const { return tensors_.contains(name); }
 

@@ -1,6 +1,6 @@
-// What an e-node costs (README.md has the table and the reasons). Work on an array is cycles * 2^24; everything that only
-// moves bytes costs so little that thousands of such nodes do not make up a cycle; a product that no array has been given
-// costs more than any blocking of it.
+// What an e-node costs (README.md has the table and the reasons). Work on an array is cycles * 2^24; everything that
+// only moves bytes costs so little that thousands of such nodes do not make up a cycle; a product that no array has
+// been given costs more than any blocking of it.
 #include <algorithm>
 
 #include "engine/tensor/array_cost.hpp"
@@ -45,7 +45,8 @@ std::uint64_t relay_cost(const Symbol& symbol, const TensorType& result, std::sp
   const std::string_view op = symbol.attributes.empty() ? std::string_view{} : symbol.attributes[0].as_name().text();
   std::uint64_t bytes = bytes_of(result);
   for (const DataView kid : kids) bytes += bytes_of(TensorType(kid));
-  const bool product = op == "relay-conv1d" || op == "relay-conv2d" || op == "relay-dense" || op == "relay-batch-matmul";
+  const bool product =
+      op == "relay-conv1d" || op == "relay-conv2d" || op == "relay-dense" || op == "relay-batch-matmul";
   if (!product || kids.size() != 2) return moved(bytes);
   const TensorType weight(kids[1]);
   const bool last = std::any_of(symbol.attributes.begin(), symbol.attributes.end(), [](const Value& value) {
@@ -76,7 +77,8 @@ std::uint64_t TensorLanguage::cost(const Symbol& symbol, DataView self, std::spa
     case TensorOperator::kSystolicConv2dNhwc: {
       const TensorType weights(kids[0]);
       const std::size_t out = info->op == TensorOperator::kSystolicConv2dNchw ? 0 : 3;
-      return unblocked(capped_multiply(elements(result), elements(weights) / static_cast<std::uint64_t>(weights.dim(out))));
+      return unblocked(
+          capped_multiply(elements(result), elements(weights) / static_cast<std::uint64_t>(weights.dim(out))));
     }
     case TensorOperator::kCompute: {
       const TensorType a(kids[0]);

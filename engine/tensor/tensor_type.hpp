@@ -1,6 +1,6 @@
-// The e-class data of the tensor language: element type, extents, where shape ends and item begins, zero regions; or, for a
-// tuple, the data of each part. TensorType reads the engine's words in place; AccessType is the form in which operators
-// compute a new one. The encoding is canonical: equal types are equal words.
+// The e-class data of the tensor language: element type, extents, where shape ends and item begins, zero regions; or,
+// for a tuple, the data of each part. TensorType reads the engine's words in place; AccessType is the form in which
+// operators compute a new one. The encoding is canonical: equal types are equal words.
 //   word 0: kind (0 access, 1 tuple) | dtype << 8 | split << 16 | axes << 24 | count << 32
 //   access: `axes` extents, then `count` zero regions of three words (axis, low, high), sorted
 //   tuple: for each of `count` parts the number of its words, then those

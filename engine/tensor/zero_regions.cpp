@@ -37,8 +37,8 @@ void carry_axis(std::span<const ZeroRegion> from, std::int64_t axis, std::int64_
   }
 }
 
-void carry_common(std::span<const ZeroRegion> a, std::int64_t axis_a, std::span<const ZeroRegion> b, std::int64_t axis_b,
-                  std::int64_t to_axis, ZeroRegions& out) {
+void carry_common(std::span<const ZeroRegion> a, std::int64_t axis_a, std::span<const ZeroRegion> b,
+                  std::int64_t axis_b, std::int64_t to_axis, ZeroRegions& out) {
   for (const ZeroRegion& region : a) {
     if (region.axis == axis_a) carry_axis(b, axis_b, region.low, region.high, 0, to_axis, out);
   }

@@ -1,8 +1,9 @@
-// Zero regions: for each axis of an access, the ranges of indices at which every element is proved to be zero. Facts, so
-// they only grow: two e-nodes of one class prove more together than either alone (join is union), and what holds for both
-// parts of a stack or a concatenation is their intersection. Every function here is monotone, so that the analysis has one
-// fixpoint whatever the order in which it is reached. Zero regions are what lets a slice of a padded axis be dropped
-// before a dot product (Smith et al., MAPS 2021); the published system forgets them when classes merge, we do not.
+// Zero regions: for each axis of an access, the ranges of indices at which every element is proved to be zero. Facts,
+// so they only grow: two e-nodes of one class prove more together than either alone (join is union), and what holds for
+// both parts of a stack or a concatenation is their intersection. Every function here is monotone, so that the analysis
+// has one fixpoint whatever the order in which it is reached. Zero regions are what lets a slice of a padded axis be
+// dropped before a dot product (Smith et al., MAPS 2021); the published system forgets them when classes merge, we do
+// not.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +31,8 @@ void carry_axis(std::span<const ZeroRegion> from, std::int64_t axis, std::int64_
                 std::int64_t shift, std::int64_t to_axis, ZeroRegions& out);
 
 // What is zero in both, along `axis_a` of a and `axis_b` of b; appended to `out` as ranges of `to_axis`.
-void carry_common(std::span<const ZeroRegion> a, std::int64_t axis_a, std::span<const ZeroRegion> b, std::int64_t axis_b,
-                  std::int64_t to_axis, ZeroRegions& out);
+void carry_common(std::span<const ZeroRegion> a, std::int64_t axis_a, std::span<const ZeroRegion> b,
+                  std::int64_t axis_b, std::int64_t to_axis, ZeroRegions& out);
 
 // Whether [low, high) of the axis is zero (an empty range is). The regions must be canonical.
 [[nodiscard]] bool is_zero(std::span<const ZeroRegion> regions, std::int64_t axis, std::int64_t low, std::int64_t high);

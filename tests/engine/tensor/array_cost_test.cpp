@@ -10,14 +10,13 @@
 namespace tessera {
 namespace {
 
-
 // MobileNet v1 at 224x224: channels and extents of the 13 depthwise-separable blocks.
 struct Block {
   std::int64_t in;
   std::int64_t out;
   std::int64_t extent;  // of the result, height and width
 };
-const std::vector<Block> kBlocks{{32, 64, 112}, {64, 128, 56},  {128, 128, 56}, {128, 256, 28}, {256, 256, 28},
+const std::vector<Block> kBlocks{{32, 64, 112},  {64, 128, 56},  {128, 128, 56}, {128, 256, 28}, {256, 256, 28},
                                  {256, 512, 14}, {512, 512, 14}, {512, 512, 14}, {512, 512, 14}, {512, 512, 14},
                                  {512, 512, 14}, {512, 1024, 7}, {1024, 1024, 7}};
 

@@ -109,8 +109,7 @@ TYPED_TEST(InterpreterAccess, ConcatenateChainsAndMixedAxes) {
 
 TYPED_TEST(InterpreterAccess, ConcatenateOfTransposedParts) {
   const auto x = this->add("access-transpose", {list({1, 0})}, {this->access(this->counting("x", {2, 3}), 1)});
-  this->expect(this->add("access-concatenate", {number(1)}, {x, x}), {3, 4}, 1,
-               {0, 3, 0, 3, 1, 4, 1, 4, 2, 5, 2, 5});
+  this->expect(this->add("access-concatenate", {number(1)}, {x, x}), {3, 4}, 1, {0, 3, 0, 3, 1, 4, 1, 4, 2, 5, 2, 5});
 }
 
 TYPED_TEST(InterpreterAccess, Pad) {
@@ -145,8 +144,8 @@ TYPED_TEST(InterpreterAccess, CartesianProductFormed) {
   const auto a = this->access(this->counting("a", {2, 2}), 1);
   const auto b = this->access(this->counting("b", {3, 2}, 10), 1);
   const auto product = this->add("access-cartesian-product", {}, {a, b});
-  this->expect(product, {2, 3, 2, 2}, 2, {0, 1, 10, 11, 0, 1, 12, 13, 0, 1, 14, 15,
-                                          2, 3, 10, 11, 2, 3, 12, 13, 2, 3, 14, 15});
+  this->expect(product, {2, 3, 2, 2}, 2,
+               {0, 1, 10, 11, 0, 1, 12, 13, 0, 1, 14, 15, 2, 3, 10, 11, 2, 3, 12, 13, 2, 3, 14, 15});
   this->expect(this->add("access-slice", {number(1), number(2), number(3)}, {product}), {2, 1, 2, 2}, 2,
                {0, 1, 14, 15, 2, 3, 14, 15});
   this->expect_error(this->add("access-cartesian-product", {}, {a, this->access(b, 0)}), "item shapes");

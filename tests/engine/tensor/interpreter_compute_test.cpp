@@ -34,7 +34,9 @@ class InterpreterCompute : public InterpreterTest<T> {
   Node pair(Node a, Node b) { return this->add("access-pair", {}, {a, b}); }
   Node product(Node a, Node b) { return this->add("access-cartesian-product", {}, {a, b}); }
   // Neither changes a value; the interpreter can no longer see what made it.
-  Node opaque(Node a) { return this->add("access-squeeze", {number(0)}, {this->add("access-insert-axis", {number(0)}, {a})}); }
+  Node opaque(Node a) {
+    return this->add("access-squeeze", {number(0)}, {this->add("access-insert-axis", {number(0)}, {a})});
+  }
 };
 TYPED_TEST_SUITE(InterpreterCompute, ElementTypes);
 
@@ -81,7 +83,8 @@ TYPED_TEST(InterpreterCompute, DotProductOfPair) {
   this->expect(this->compute("dot-product", this->pair(a, b)), {2}, 1, {6, 2});
   this->expect(this->compute("dot-product", this->opaque(this->pair(a, b))), {2}, 1, {6, 2});
   // Of a broadcast weight, as depthwise convolutions are written.
-  const auto w = this->add("access-broadcast", {access_shape({2}, {3})}, {this->access(this->tensor("w", {1, 3}, {1, 2, 3}), 1)});
+  const auto w =
+      this->add("access-broadcast", {access_shape({2}, {3})}, {this->access(this->tensor("w", {1, 3}, {1, 2, 3}), 1)});
   this->expect(this->compute("dot-product", this->pair(w, a)), {2}, 1, {14, 32});
 }
 
@@ -150,8 +153,8 @@ TYPED_TEST(InterpreterCompute, SystolicArray) {
   const auto vector = this->tensor("v", {2}, {1, 2});
   this->expect(this->add("systolic-array", size, {vector, b}), {2}, 1, {3, 2});
   // Streamed columns: the same product from a transposed operand.
-  const auto columns = this->access(
-      this->add("access-transpose", {list({1, 0})}, {this->tensor("t", {2, 3}, {1, 3, 5, 2, 4, 6})}), 1);
+  const auto columns =
+      this->access(this->add("access-transpose", {list({1, 0})}, {this->tensor("t", {2, 3}, {1, 3, 5, 2, 4, 6})}), 1);
   this->expect(this->add("systolic-array", size, {columns, b}), {3, 2}, 2, {3, 2, 7, 4, 11, 6});
   this->expect_error(this->add("systolic-array", {number(2), number(3)}, {a, b}), "does not hold");
   this->expect_error(this->add("systolic-array", {number(0), number(64)}, {a, b}), "at least 1x1");

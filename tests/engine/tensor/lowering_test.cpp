@@ -58,8 +58,9 @@ class Lowering : public ::testing::Test {
               const std::int64_t column = x * c.stride_w - c.pad_left + k % c.kernel_w;
               if (row < 0 || row >= c.height || column < 0 || column >= c.width) continue;
               const std::int64_t channel = o / out * in + i;
-              sum += data[static_cast<std::size_t>(((n * c.channels_in + channel) * c.height + row) * c.width + column)] *
-                     weights[static_cast<std::size_t>(o * in * c.kernel_h * c.kernel_w + k)];
+              sum +=
+                  data[static_cast<std::size_t>(((n * c.channels_in + channel) * c.height + row) * c.width + column)] *
+                  weights[static_cast<std::size_t>(o * in * c.kernel_h * c.kernel_w + k)];
             }
             result.push_back(sum);
           }
@@ -175,8 +176,8 @@ TEST_F(Lowering, DataOfAnySplit) {
   const Value relu = Value::name(Name("relay-copy"));
   const std::uint32_t copied =
       program_.add(symbols_.intern(Name("relay-operator-call"), std::vector{relu}, 1), std::vector{data_});
-  const std::uint32_t split = program_.add(symbols_.intern(Name("access"), std::vector{Value::integer(2)}, 1),
-                                           std::vector{weights_});
+  const std::uint32_t split =
+      program_.add(symbols_.intern(Name("access"), std::vector{Value::integer(2)}, 1), std::vector{weights_});
   expect_direct(lower_conv2d(symbols_, program_, copied, split, c).output, c);
 }
 

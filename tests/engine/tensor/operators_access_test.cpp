@@ -35,8 +35,10 @@ TEST_F(AccessOperators, Transpose) {
 
 TEST_F(AccessOperators, Reshape) {
   EXPECT_EQ(type_of("(access-reshape (access x 1) (access-shape (shape 1 2) (shape 12)))"), "[1 2][12]");
-  expect_error("(access-reshape (access x 1) (access-shape (shape 4) (shape 6)))", "products 2 and 12", "both products");
-  expect_error("(access-reshape (access x 1) (access-shape (shape -2) (shape -12)))", "an extent of -2", "extents of 1");
+  expect_error("(access-reshape (access x 1) (access-shape (shape 4) (shape 6)))", "products 2 and 12",
+               "both products");
+  expect_error("(access-reshape (access x 1) (access-shape (shape -2) (shape -12)))", "an extent of -2",
+               "extents of 1");
 }
 
 TEST_F(AccessOperators, Flatten) {
@@ -70,8 +72,9 @@ TEST_F(AccessOperators, Slice) {
   expect_error("(access-slice x 1 2 2)", "the range 2 to 2", "0 <= low");
   expect_error("(access-slice x 1 -1 2)", "the range -1 to 2", "0 <= low");
   // The whole message: operator, attributes, what it was given.
-  EXPECT_EQ(error_of("(access-slice (access x 1) 1 0 4)"),
-            "(access-slice 1 0 4) of [2][3 4] float32: found the range 0 to 4 of axis 1, expected 0 <= low < high <= 3");
+  EXPECT_EQ(
+      error_of("(access-slice (access x 1) 1 0 4)"),
+      "(access-slice 1 0 4) of [2][3 4] float32: found the range 0 to 4 of axis 1, expected 0 <= low < high <= 3");
 }
 
 TEST_F(AccessOperators, Concatenate) {
@@ -102,7 +105,8 @@ TEST_F(AccessOperators, CartesianProductAndPair) {
   EXPECT_EQ(type_of("(access-cartesian-product (access x 3) (access y 3))"), "[2 3 4 5 3 4][2]");
   EXPECT_EQ(type_of("(access-pair (access x 1) (access x 1))"), "[2][2 3 4]");
   EXPECT_EQ(type_of("(access-pair (access x 3) (access x 3))"), "[2 3 4][2]");
-  expect_error("(access-cartesian-product (access x 1) (access m 1))", "item shapes [3 4] and [8]", "equal item shapes");
+  expect_error("(access-cartesian-product (access x 1) (access m 1))", "item shapes [3 4] and [8]",
+               "equal item shapes");
   expect_error("(access-cartesian-product (access x 1) (access ints 1))", "element types", "equal element types");
   expect_error("(access-pair (access x 1) (access y 1))", "[2][3 4] and [5][3 4]", "equal shapes");
   expect_error("(access-pair (access x 1) (access x 2))", "[2][3 4] and [2 3][4]", "equal shapes");

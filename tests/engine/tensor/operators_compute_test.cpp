@@ -64,8 +64,10 @@ TEST_F(ComputeOperators, SystolicArrayWithBlocking) {
 
 TEST_F(ComputeOperators, SystolicConvolutions) {
   for (const std::string mode : {"", "im2col-"}) {
-    EXPECT_EQ(type_of("(systolic-array-conv2d-" + mode + "nchw-oihw-with-blocking 2 4 oihw nchw 3 3 2 1)"), "[2 8 4 5][]");
-    EXPECT_EQ(type_of("(systolic-array-conv2d-" + mode + "nhwc-hwio-with-blocking 2 4 hwio nhwc 3 3 2 1)"), "[2 4 5 8][]");
+    EXPECT_EQ(type_of("(systolic-array-conv2d-" + mode + "nchw-oihw-with-blocking 2 4 oihw nchw 3 3 2 1)"),
+              "[2 8 4 5][]");
+    EXPECT_EQ(type_of("(systolic-array-conv2d-" + mode + "nhwc-hwio-with-blocking 2 4 hwio nhwc 3 3 2 1)"),
+              "[2 4 5 8][]");
   }
   const std::string op = "(systolic-array-conv2d-nchw-oihw-with-blocking ";
   expect_error(op + "3 4 oihw nchw 3 3 1 1)", "4 input and 8 output channels", "multiples of 3 and 4");

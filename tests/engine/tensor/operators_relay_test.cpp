@@ -23,9 +23,7 @@ class RelayOperators : public TensorTest {
     declare("i64", {2, 3}, DType::kInt64);
   }
   std::string call(const std::string& rest) { return "(relay-operator-call " + rest + ")"; }
-  void expect_type(const std::string& rest, const std::string& type) {
-    EXPECT_EQ(type_of(call(rest)), type) << rest;
-  }
+  void expect_type(const std::string& rest, const std::string& type) { EXPECT_EQ(type_of(call(rest)), type) << rest; }
 };
 
 TEST_F(RelayOperators, BroadcastingIsNumPys) {
@@ -46,9 +44,9 @@ TEST_F(RelayOperators, BroadcastingIsNumPys) {
 }
 
 TEST_F(RelayOperators, Elementwise) {
-  for (const std::string op : {"relay-relu", "relay-negative", "relay-abs", "relay-copy", "relay-round", "relay-floor",
-                               "relay-ceil", "relay-sqrt", "relay-rsqrt", "relay-exp", "relay-log", "relay-sigmoid",
-                               "relay-tanh", "relay-erf"}) {
+  for (const std::string op :
+       {"relay-relu", "relay-negative", "relay-abs", "relay-copy", "relay-round", "relay-floor", "relay-ceil",
+        "relay-sqrt", "relay-rsqrt", "relay-exp", "relay-log", "relay-sigmoid", "relay-tanh", "relay-erf"}) {
     expect_type(op + " (access x 1)", "[2 3 4][]");
     expect_error(call(op + " x x"), "2 operands", "1");
   }
@@ -98,7 +96,8 @@ TEST_F(RelayOperators, Pools) {
     expect_type(op + " nchw", "[2 3 1 1][]");
     expect_type(op + " nhwc relay-activation-layout-nhwc", "[2 1 1 3][]");
   }
-  expect_error(call("relay-global-avg-pool2d nchw relay-activation-layout-chwn"), "relay-activation-layout-chwn", "a layout");
+  expect_error(call("relay-global-avg-pool2d nchw relay-activation-layout-chwn"), "relay-activation-layout-chwn",
+               "a layout");
   expect_type("relay-upsampling nchw 2 (literal 1.5)", "[2 3 14 14][]");
   expect_error(call("relay-upsampling nchw 0 2"), "a scale of 0", "a positive one");
 }
@@ -120,16 +119,18 @@ TEST_F(RelayOperators, Convolutions) {
   expect_type("relay-conv2d nchw oihw (shape 2 2) (shape 1 1 1 1) 1 6 (shape 3 3)", "[2 6 4 5][]");
   expect_type("relay-conv2d nchw depthwise (shape 1 1) (shape 1 1 1 1) 3", "[2 3 7 9][]");
   expect_type("relay-conv2d nchw oihw (shape 1 1) (shape 0 0 0 0) 1 0 (shape 3 3) (shape 2 2)", "[2 6 3 5][]");
-  expect_type("relay-conv2d nhwc hwio (shape 1 1) (shape 0 0 0 0) 1 6 (shape 3 3) relay-activation-layout-nhwc "
-              "relay-kernel-layout-hwio",
-              "[2 5 7 6][]");
+  expect_type(
+      "relay-conv2d nhwc hwio (shape 1 1) (shape 0 0 0 0) 1 6 (shape 3 3) relay-activation-layout-nhwc "
+      "relay-kernel-layout-hwio",
+      "[2 5 7 6][]");
   const std::string plain = "relay-conv2d nchw oihw (shape 1 1) (shape 0 0 0 0)";
   expect_error(call(plain + " 3"), "3 input channels", "9 (3 groups of 3)");
   expect_error(call(plain + " 4"), "4 groups", "a divisor of the 6");
   expect_error(call(plain + " 1 5"), "5 stated channels", "the weight's 6");
   expect_error(call(plain + " 1 6 (shape 3 2)"), "a stated kernel of 2", "the weight's 3");
   expect_error(call("relay-conv2d nchw oihw (shape 1 1)"), "1 attributes", "2 to 6");
-  expect_error(call("relay-conv2d nchw oihw (shape 1 1) (shape 0 0 -1 0)"), "a window of 3", "1 or more, and paddings of 0 or more");
+  expect_error(call("relay-conv2d nchw oihw (shape 1 1) (shape 0 0 -1 0)"), "a window of 3",
+               "1 or more, and paddings of 0 or more");
   expect_type("relay-conv1d ncw oiw (shape 2) (shape 1 1) 2", "[2 6 5][]");
   expect_type("relay-conv1d ncw oiw (shape 1) (shape 0 0) 2 (shape 4)", "[2 6 2][]");
   expect_error(call("relay-conv1d ncw oiw"), "4 input channels", "2 (1 groups of 2)");
@@ -187,21 +188,63 @@ TEST_F(RelayOperators, UnknownOnesAreRefused) {
 
 // One call of each operator that has a shape rule, so that a new one cannot come without an example.
 TEST_F(RelayOperators, EveryOperatorHasAnExample) {
-  const std::vector<std::string> examples = {
-      "relay-abs x", "relay-add x x", "relay-avg-pool2d nchw (shape 2 2) (shape 2 2) (shape 0 0 0 0)",
-      "relay-batch-flatten x", "relay-batch-matmul batch other", "relay-batch-norm-inference nchw c c c c",
-      "relay-bias-add nchw c", "relay-cast x int8", "relay-ceil x", "relay-clip x 0 6", "relay-concatenate x y 0",
-      "relay-conv1d ncw oiw (shape 1) (shape 0 0) 2", "relay-conv2d nchw oihw (shape 1 1) (shape 0 0 0 0)",
-      "relay-copy x", "relay-dense m units", "relay-divide x x", "relay-dropout x", "relay-erf x", "relay-exp x",
-      "relay-expand-dims x 0", "relay-floor x", "relay-global-avg-pool2d nchw", "relay-global-max-pool2d nchw",
-      "relay-layer-norm nhwc c c", "relay-leaky-relu x 1", "relay-left-shift ints ints", "relay-log x",
-      "relay-log-softmax x", "relay-max x", "relay-max-pool2d nchw (shape 2 2) (shape 2 2) (shape 0 0 0 0)",
-      "relay-maximum x x", "relay-mean x", "relay-min x", "relay-minimum x x", "relay-mul x x", "relay-multiply x x",
-      "relay-negative x", "relay-pad m (shape 1 0 2 3)", "relay-power x x", "relay-relu x", "relay-reshape x (shape 24)",
-      "relay-right-shift ints ints", "relay-round x", "relay-rsqrt x", "relay-sigmoid x", "relay-softmax x",
-      "relay-split m 2", "relay-sqrt x", "relay-squeeze x", "relay-stack x x 0",
-      "relay-strided-slice m (shape 1) (shape 2)", "relay-subtract x x", "relay-sum x", "relay-take m i64",
-      "relay-tanh x", "relay-transpose x", "relay-upsampling nchw 2 2"};
+  const std::vector<std::string> examples = {"relay-abs x",
+                                             "relay-add x x",
+                                             "relay-avg-pool2d nchw (shape 2 2) (shape 2 2) (shape 0 0 0 0)",
+                                             "relay-batch-flatten x",
+                                             "relay-batch-matmul batch other",
+                                             "relay-batch-norm-inference nchw c c c c",
+                                             "relay-bias-add nchw c",
+                                             "relay-cast x int8",
+                                             "relay-ceil x",
+                                             "relay-clip x 0 6",
+                                             "relay-concatenate x y 0",
+                                             "relay-conv1d ncw oiw (shape 1) (shape 0 0) 2",
+                                             "relay-conv2d nchw oihw (shape 1 1) (shape 0 0 0 0)",
+                                             "relay-copy x",
+                                             "relay-dense m units",
+                                             "relay-divide x x",
+                                             "relay-dropout x",
+                                             "relay-erf x",
+                                             "relay-exp x",
+                                             "relay-expand-dims x 0",
+                                             "relay-floor x",
+                                             "relay-global-avg-pool2d nchw",
+                                             "relay-global-max-pool2d nchw",
+                                             "relay-layer-norm nhwc c c",
+                                             "relay-leaky-relu x 1",
+                                             "relay-left-shift ints ints",
+                                             "relay-log x",
+                                             "relay-log-softmax x",
+                                             "relay-max x",
+                                             "relay-max-pool2d nchw (shape 2 2) (shape 2 2) (shape 0 0 0 0)",
+                                             "relay-maximum x x",
+                                             "relay-mean x",
+                                             "relay-min x",
+                                             "relay-minimum x x",
+                                             "relay-mul x x",
+                                             "relay-multiply x x",
+                                             "relay-negative x",
+                                             "relay-pad m (shape 1 0 2 3)",
+                                             "relay-power x x",
+                                             "relay-relu x",
+                                             "relay-reshape x (shape 24)",
+                                             "relay-right-shift ints ints",
+                                             "relay-round x",
+                                             "relay-rsqrt x",
+                                             "relay-sigmoid x",
+                                             "relay-softmax x",
+                                             "relay-split m 2",
+                                             "relay-sqrt x",
+                                             "relay-squeeze x",
+                                             "relay-stack x x 0",
+                                             "relay-strided-slice m (shape 1) (shape 2)",
+                                             "relay-subtract x x",
+                                             "relay-sum x",
+                                             "relay-take m i64",
+                                             "relay-tanh x",
+                                             "relay-transpose x",
+                                             "relay-upsampling nchw 2 2"};
   std::vector<std::string> names;
   for (const std::string& example : examples) {
     EXPECT_NO_THROW(words_of(call(example))) << example;

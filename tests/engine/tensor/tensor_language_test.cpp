@@ -108,8 +108,10 @@ TEST_F(TensorLanguageTest, JoinRefusesDifferentTypes) {
     }
   }
   DataWords tuple = words_of("(construct-tuple x (access-pad m zero-padding 1 0 4))");
-  EXPECT_TRUE(language_.join(tuple, words_of("(construct-tuple x (access-pad (access-slice m 1 0 4) zero-padding 1 2 6))")));
-  EXPECT_EQ(language_.describe(tuple), "tuple of ([][2 3 4] float32, [][6 12] float32; zero: axis 1 [0, 2), axis 1 [6, 12))");
+  EXPECT_TRUE(
+      language_.join(tuple, words_of("(construct-tuple x (access-pad (access-slice m 1 0 4) zero-padding 1 2 6))")));
+  EXPECT_EQ(language_.describe(tuple),
+            "tuple of ([][2 3 4] float32, [][6 12] float32; zero: axis 1 [0, 2), axis 1 [6, 12))");
   EXPECT_THROW(language_.join(tuple, words_of("(construct-tuple x)")), Error);
 }
 
@@ -143,7 +145,8 @@ TEST_F(TensorLanguageTest, AccessorsRefuseWhatDoesNotFit) {
   EXPECT_THROW(ask("rank", "(construct-tuple x)"), Error);
   EXPECT_THROW(ask("zero-outside", "x", {0, 1, 3}), Error);
   const Value name = Value::name(Name("x"));
-  EXPECT_THROW(static_cast<void>(language_.access(language_.accessor("dim"), words_of("x"), std::span(&name, 1))), Error);
+  EXPECT_THROW(static_cast<void>(language_.access(language_.accessor("dim"), words_of("x"), std::span(&name, 1))),
+               Error);
 }
 
 TEST_F(TensorLanguageTest, CyclesDecideThenCallsThenBytes) {
@@ -172,10 +175,10 @@ TEST_F(TensorLanguageTest, AProductOutsideTheArraysCostsMoreThanAnyBlocking) {
   EXPECT_GT(cost_of("(compute dot-product (access-cartesian-product (access one 1) (access one 1)))"),
             cost_of("(systolic-array 4096 4096 (access-pad (access one 1) zero-padding 1 0 4095) "
                     "(access-pad (access-pad one zero-padding 0 0 4095) zero-padding 1 0 4095))"));
-  for (const std::string other :
-       {"(systolic-array-with-blocking 1 1 (access a 1) (access-transpose b (list 1 0)))", "(relay-operator-call relay-dense a b)",
-        "(relay-operator-call relay-conv2d image kernel (shape 1 1) (shape 0 0 0 0))",
-        "(systolic-array-conv2d-nchw-oihw-with-blocking 3 16 kernel image 3 3 1 1)"}) {
+  for (const std::string other : {"(systolic-array-with-blocking 1 1 (access a 1) (access-transpose b (list 1 0)))",
+                                  "(relay-operator-call relay-dense a b)",
+                                  "(relay-operator-call relay-conv2d image kernel (shape 1 1) (shape 0 0 0 0))",
+                                  "(systolic-array-conv2d-nchw-oihw-with-blocking 3 16 kernel image 3 3 1 1)"}) {
     EXPECT_GT(cost_of(other), std::uint64_t{1} << 48) << other;
     EXPECT_LT(cost_of(other), std::uint64_t{1} << 60) << other;
   }

@@ -53,7 +53,8 @@ class TensorTest : public ::testing::Test {
   std::string type_of(const std::string& text) {
     std::string type = language_.describe(words_of(text));
     const std::string usual = " float32";
-    for (std::size_t at = type.find(usual); at != std::string::npos; at = type.find(usual)) type.erase(at, usual.size());
+    for (std::size_t at = type.find(usual); at != std::string::npos; at = type.find(usual))
+      type.erase(at, usual.size());
     return type;
   }
   // The message of the Error(kInput) that reading the program throws.
@@ -68,8 +69,8 @@ class TensorTest : public ::testing::Test {
     return {};
   }
   void expect_error(const std::string& text, const std::string& found, const std::string& expected) {
-    EXPECT_THAT(error_of(text), ::testing::AllOf(::testing::HasSubstr("found " + found),
-                                                 ::testing::HasSubstr("expected " + expected)))
+    EXPECT_THAT(error_of(text),
+                ::testing::AllOf(::testing::HasSubstr("found " + found), ::testing::HasSubstr("expected " + expected)))
         << text;
   }
 

@@ -90,8 +90,10 @@ TEST_F(ZeroRegionsOfOperators, ProductsAndPairsAreZeroWhereBothPartsAre) {
   // A padded shape axis of one operand says nothing of the other, which is in the item too.
   EXPECT_EQ(type_of("(access-cartesian-product (access (access-pad m zero-padding 0 0 2) 1) (access m 1))"),
             "[8 6][2 8]");
-  EXPECT_EQ(type_of("(access-pair (access (access-pad m zero-padding 0 0 2) 1) (access (access-pad m zero-padding 0 2 0) 1))"),
-            "[8][2 8]");
+  EXPECT_EQ(
+      type_of(
+          "(access-pair (access (access-pad m zero-padding 0 0 2) 1) (access (access-pad m zero-padding 0 2 0) 1))"),
+      "[8][2 8]");
 }
 
 TEST_F(ZeroRegionsOfOperators, OtherOperatorsDropThem) {

@@ -1,0 +1,22 @@
+// What must hold of one rank's e-graph between iterations. Checked after every phase in debug builds, and by tests; the
+// cost is a few passes over all tables.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "engine/graph/egraph.hpp"
+
+namespace tessera {
+
+// CHECKs, aborting with the broken condition:
+// - every child and class of a live row is a leader;
+// - every live row is in the hashcons under its key, and no two rows have one key;
+// - every leader's member list holds exactly this rank's live rows of the class, each once;
+// - every leader's parent list holds exactly one entry for each child position that refers to it;
+// - live list entries = live rows + live child positions;
+// - a class's operator mask covers its rows' operators;
+// - an owned class (per `is_owned`) that leads has a row somewhere: here, unless `alone` is false.
+void check_invariants(const EGraph& graph, bool alone, const std::function<bool(ClassId)>& is_owned);
+
+}  // namespace tessera

@@ -1,0 +1,61 @@
+// The main job inside one process: a model's or a rules file's whole search over a LocalWorld of any number of ranks,
+// from the model's name to the text of the extracted program, with what each rank held and sent along the way. It is
+// built from the same pieces as the program's run loop, less files, terminal and verification.
+#pragma once
+
+#include <cstdint>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "cluster/options.hpp"
+#include "io/report.hpp"
+#include "partition/search.hpp"
+
+namespace tessera::end_to_end {
+
+struct Layout {
+  int ranks = 1;
+  int threads = 1;
+  std::uint32_t shards = 1;
+};
+
+[[nodiscard]] std::string layout_name(const Layout& layout);  // "r2t1s4"
+std::ostream& operator<<(std::ostream& out, const Layout& layout);
+
+// What one rank held at the end and did until then.
+struct RankShare {
+  std::uint64_t enodes = 0;
+  std::uint64_t visited = 0;  // rows looked at while matching, over all iterations: match work
+  std::uint64_t rekeyed = 0;
+  Traffic traffic;
+};
+
+struct Outcome {
+  StopReason stop = StopReason::kSaturated;
+  std::string digest;
+  // Every count of every iteration: e-nodes, e-classes; supersteps of match, apply and analyze; per rule what it
+  // matched, asserted, and whether it was put aside. (Rounds of merge and rebuild are work, not result: where two rules
+  // make one new e-node in one superstep, it depends on who comes first whether it is made in its e-class or joined to
+  // it.)
+  std::string counts;
+  std::string program;               // as program.glenside; empty for terms
+  std::vector<std::uint64_t> costs;  // of the roots; empty for terms
+  std::vector<LayerReport> layers;   // by searched layer, as the report describes them; empty for terms
+  std::uint64_t enodes = 0;
+  std::uint64_t eclasses = 0;
+  std::vector<RankShare> ranks;
+};
+
+// `options`: input, scope, arrays, rules, bans, pins and limits are used. Throws std::logic_error when ranks differ in
+// what all of them must know.
+[[nodiscard]] Outcome search_model(const Options& options, const Layout& layout);
+[[nodiscard]] Outcome saturate_rules(const Options& options, const Layout& layout);
+
+// Where two texts first differ, as "line N: … / …"; empty when they are equal.
+[[nodiscard]] std::string first_difference(const std::string& expected, const std::string& found);
+
+// The greatest share over the mean one.
+[[nodiscard]] double imbalance(const std::vector<std::uint64_t>& shares);
+
+}  // namespace tessera::end_to_end

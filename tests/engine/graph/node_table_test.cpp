@@ -1,0 +1,90 @@
+#include "engine/graph/node_table.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <vector>
+
+namespace tessera {
+namespace {
+
+void reserve(NodeTable& table, std::size_t rows, std::size_t wide) {
+  const std::vector<std::size_t> r(table.shards(), rows);
+  const std::vector<std::size_t> w(table.shards(), wide);
+  table.reserve(r, w);
+}
+
+TEST(ShardedIds, DealBlocksInTurnAndKnowTheirOwner) {
+  ShardedIds ids(4);
+  EXPECT_EQ(ids.allocate(0), 0U);
+  EXPECT_EQ(ids.allocate(1), 1024U);
+  EXPECT_EQ(ids.allocate(3), 3072U);
+  for (int i = 0; i < 2000; ++i) EXPECT_EQ(ids.owner(ids.allocate(2)), 2U);
+  EXPECT_EQ(ids.used(2), 2000U);
+  EXPECT_EQ(ids.id(2, 1024), 1024U * 6);  // the second block of shard 2
+  EXPECT_EQ(ids.bound([](std::uint32_t) { return std::size_t{0}; }), 1024U * 8);
+}
+
+TEST(ShardedIds, KeepRunsInsideABlock) {
+  ShardedIds ids(2);
+  ids.allocate(0, 1000);
+  EXPECT_EQ(ids.allocate(0, 100), 2048U);  // the rest of the first block is left empty
+}
+
+TEST(NodeTable, FindsWhatWasInsertedAndNothingElse) {
+  for (const std::uint32_t shards : {1U, 4U}) {
+    NodeTable table(shards);
+    reserve(table, 4096, 4096);
+    std::mt19937 random(shards);
+    std::map<std::vector<std::uint32_t>, RowId> expected;
+    for (int i = 0; i < 3000; ++i) {
+      std::vector<std::uint32_t> key = {static_cast<std::uint32_t>(random() % 5)};
+      for (std::uint32_t k = 0; k < key[0]; ++k)
+        key.push_back(static_cast<std::uint32_t>(random() % 6));  // arity = symbol
+      const SymbolId symbol(key[0]);
+      const std::span<const std::uint32_t> kids(key.data() + 1, key.size() - 1);
+      const std::uint64_t hash = NodeTable::hash_key(symbol, kids);
+      const RowId found = table.find(hash, symbol, kids);
+      const auto it = expected.find(key);
+      if (it != expected.end()) {
+        EXPECT_EQ(found, it->second);
+        if (random() % 4 == 0) {
+          EXPECT_TRUE(table.erase(hash, found));
+          EXPECT_FALSE(table.erase(hash, found));
+          table.kill(found, table.shard_of_hash(hash));
+          expected.erase(it);
+        }
+        continue;
+      }
+      EXPECT_TRUE(found.is_none());
+      const RowId row = table.insert(hash, symbol, kids, ClassId(7), 3);
+      for (std::uint32_t k = 0; k < kids.size(); ++k) EXPECT_EQ(table.kid(row, key[0], k), kids[k]);
+      EXPECT_EQ(table.hash_row(row, key[0]), hash);
+      expected.emplace(key, row);
+    }
+    EXPECT_EQ(table.live_count(), expected.size());
+    for (const auto& [key, row] : expected) {
+      const std::span<const std::uint32_t> kids(key.data() + 1, key.size() - 1);
+      EXPECT_EQ(table.find(NodeTable::hash_key(SymbolId(key[0]), kids), SymbolId(key[0]), kids), row);
+    }
+  }
+}
+
+TEST(NodeTable, EdgesNameRowAndPositionForNarrowAndWideRows) {
+  NodeTable table(2);
+  reserve(table, 64, 64);
+  for (const std::vector<std::uint32_t>& kids : {std::vector<std::uint32_t>{4, 5}, {1, 2, 3, 4, 5}}) {
+    const auto arity = static_cast<std::uint32_t>(kids.size());
+    const RowId row = table.insert(NodeTable::hash_key(SymbolId(arity), kids), SymbolId(arity), kids, ClassId(0), 0);
+    for (std::uint32_t k = 0; k < arity; ++k) {
+      const Edge edge = table.edge(row, arity, k);
+      EXPECT_EQ(table.edge_row(edge), row);
+      EXPECT_EQ(table.edge_position(edge), k);
+      EXPECT_TRUE(table.next(edge).is_end());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tessera
