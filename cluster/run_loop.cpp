@@ -194,6 +194,10 @@ class SearchRun {
   int write() {
     const std::filesystem::path program_path = options_.out / "program.glenside";
     const std::filesystem::path report_path = options_.out / "report.json";
+    std::array<char, 17> hash{};
+    std::snprintf(hash.data(), hash.size(), "%016llx",
+                  static_cast<unsigned long long>(structural_hash(program_, symbols_)));
+    report_.program_digest = hash.data();
     write_file_atomically(program_path.string(), print_program(model_.network.tensors, program_, symbols_, language_));
     close_times(report_, watch_.seconds());
     write_report(report_, report_path.string());

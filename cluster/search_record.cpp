@@ -88,13 +88,13 @@ void record_options(const Options& options, const Resources& resources, int rank
   report.options["scope"] = options.scope == Scope::kLayer ? "layer" : "network";
   report.options["rules"] = joined(options.rules);
   report.options["seed"] = std::to_string(options.seed);
-  report.options["verify"] = options.verify ? "true" : "false";
+  report.options["no-verify"] = options.verify ? "false" : "true";
   report.options["ban"] = joined(options.banned);
   report.options["pin"] = joined(options.pinned);
   report.options["iterations"] = std::to_string(options.iteration_limit);
   report.options["enodes"] = std::to_string(options.enode_limit);
-  report.options["time-limit-ms"] = std::to_string(options.time_limit_ms);
-  report.options["memory-limit-bytes"] = std::to_string(resources.memory_limit_bytes);
+  report.options["time-limit"] = std::to_string(options.time_limit_ms) + "ms";
+  report.options["memory-limit"] = std::to_string(resources.memory_limit_bytes) + "B";
   report.options["match-limit"] = std::to_string(options.match_limit);
   report.options["ranks"] = std::to_string(ranks);
   report.options["threads"] = std::to_string(resources.threads);

@@ -119,8 +119,8 @@ Difference difference(const std::vector<Tensor<T>>& a, const std::vector<Tensor<
     double largest = 0;
     double magnitude = 0;
     for (std::size_t k = 0; k < a[i].size(); ++k) {
-      const T left = a[i].data[k];
-      const T right = b[i].data[k];
+      const T left = a[i].values()[k];
+      const T right = b[i].values()[k];
       const double apart = std::abs(static_cast<double>(left) - static_cast<double>(right));
       if (left != right) largest = std::max(largest, std::isnan(apart) ? HUGE_VAL : apart);
       if (left == right || !std::isnan(apart)) magnitude = std::max(magnitude, std::abs(static_cast<double>(right)));

@@ -133,6 +133,7 @@ std::string write(const Report& report, View view) {
   out["stop_reason"] = report.stop_reason;
   out["saturated"] = report.saturated;
   out["digest"] = report.digest;
+  out["program_digest"] = report.program_digest;
   out["options"] = Json::object();
   for (const auto& [name, value] : report.options) {
     if (all || !is_placement(name)) out["options"][name] = value;

@@ -91,6 +91,7 @@ struct Report {
   std::string stop_reason;
   bool saturated = false;
   std::string digest;                           // of the e-graph, in hexadecimal
+  std::string program_digest;                   // of the extracted program's structure, in hexadecimal
   std::map<std::string, std::string> options;   // as the command line spells them, without dashes
   std::map<std::string, std::string> versions;  // tessera, compiler, libraries
   std::vector<LayerReport> layers;

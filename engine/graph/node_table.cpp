@@ -32,11 +32,17 @@ bool NodeTable::same_key(RowId id, SymbolId symbol, std::span<const std::uint32_
 RowId NodeTable::find(std::uint64_t hash, SymbolId symbol, std::span<const std::uint32_t> kids) const {
   const Hashcons& table = hashcons_[shard_of_hash(hash)];
   const auto tag = static_cast<std::uint32_t>(hash);
-  for (std::uint32_t at = tag & table.mask;; at = (at + 1) & table.mask) {
-    const Slot slot = table.slots[at];
-    if (slot.row == kEmpty) return RowId();
-    if (slot.tag == tag && same_key(RowId(slot.row), symbol, kids)) return RowId(slot.row);
-  }
+  const auto probe = [&](auto&& same) {
+    for (std::uint32_t at = tag & table.mask;; at = (at + 1) & table.mask) {
+      const Slot slot = table.slots[at];
+      if (slot.row == kEmpty) return RowId();
+      if (slot.tag == tag && same(RowId(slot.row))) return RowId(slot.row);
+    }
+  };
+  if (kids.size() > kInlineArity) return probe([&](RowId row) { return same_key(row, symbol, kids); });
+  // Inline children that a row does not have are zero.
+  const std::array<std::uint32_t, 2> inline_kids = {!kids.empty() ? kids[0] : 0, kids.size() > 1 ? kids[1] : 0};
+  return probe([&](RowId row) { return rows_[row.value].symbol == symbol && rows_[row.value].kids == inline_kids; });
 }
 
 RowId NodeTable::insert(std::uint64_t hash, SymbolId symbol, std::span<const std::uint32_t> kids, ClassId cls,

@@ -58,8 +58,8 @@ class RelayCall {
 
 using RelayRule = void (*)(const RelayCall& call, DataWords& out);
 using RelayTable = std::unordered_map<std::string_view, RelayRule>;
-void add_relay_elementwise(RelayTable& table);
-void add_relay_network(RelayTable& table);
-void add_relay_layout(RelayTable& table);
+void add_relay_elementwise(RelayTable& rules);
+void add_relay_network(RelayTable& rules);
+void add_relay_layout(RelayTable& rules);
 
 }  // namespace tessera::inference

@@ -57,7 +57,7 @@ class TensorType {
 // An access's type under construction.
 class AccessType {
  public:
-  AccessType(DType dtype, std::span<const std::int64_t> dims, std::size_t split);
+  AccessType(DType element, std::span<const std::int64_t> extents, std::size_t split_at);
   // Everything but the zero regions, which an operator must carry on its own account.
   explicit AccessType(const TensorType& type) : AccessType(type.dtype(), type.dims(), type.split()) {}
 

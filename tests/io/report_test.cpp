@@ -73,7 +73,7 @@ std::vector<std::string> keys(const nlohmann::ordered_json& object) {
 
 TEST(Report, HasEveryKeyInItsPlace) {
   const auto json = nlohmann::ordered_json::parse(report_json(sample()));
-  EXPECT_THAT(keys(json), ElementsAre("format_version", "model", "stop_reason", "saturated", "digest", "options",
+  EXPECT_THAT(keys(json), ElementsAre("format_version", "model", "stop_reason", "saturated", "digest", "program_digest", "options",
                                       "versions", "layers", "totals", "verification", "iterations", "rules", "ranks",
                                       "phases", "unattributed_seconds", "total_seconds"));
   EXPECT_THAT(keys(json["layers"][0]),

@@ -72,7 +72,7 @@ TYPED_TEST(Interpreter, SharingIsNotExpanded) {
 }
 
 TYPED_TEST(Interpreter, ValuesAreFreedAfterTheirLastUse) {
-  // A hundred values of 4 MB (float) or 8 MB, of which two live at a time.
+  // Three hundred values of 4 MB (float) or 8 MB, of which two live at a time; an address sanitizer keeps 256 MB more.
   const auto peak_megabytes = [] {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
@@ -80,11 +80,11 @@ TYPED_TEST(Interpreter, ValuesAreFreedAfterTheirLastUse) {
   };
   const auto tile = this->tensor("tile", {1, 1}, {1});
   auto x = this->add("access-broadcast", {access_shape({}, {1024, 1024})}, {tile});
-  for (int i = 0; i < 100; ++i) x = this->relay("relay-negative", {x});
+  for (int i = 0; i < 300; ++i) x = this->relay("relay-negative", {x});
   const auto sum = this->relay("relay-max", {x});
   const long before = peak_megabytes();
   this->expect(sum, {}, 0, {1});
-  EXPECT_LT(peak_megabytes() - before, 100);
+  EXPECT_LT(peak_megabytes() - before, 500);
 }
 
 TYPED_TEST(Interpreter, TooLargeATensorIsRefused) {
