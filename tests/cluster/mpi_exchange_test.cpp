@@ -43,15 +43,7 @@ constexpr std::size_t kAny = std::size_t{1} << 30;
 using Worlds = testing::Types<Mpi, Made, Limited<0, kAny, kAny>, Limited<4, 1000, kAny>, Limited<4, 1000, 0>,
                               Limited<100000, 4096, 500>>;
 
-struct WorldName {
-  template <class World>
-  static std::string GetName(int index) {
-    constexpr const char* kNames[] = {"Mpi", "Made", "AllDirect", "Pieces", "PiecesBuffered", "MostlyPackedBuffered"};
-    return kNames[index];
-  }
-};
-
-INSTANTIATE_TYPED_TEST_SUITE_P(UnderMpirun, ExchangeConformance, Worlds, WorldName);
+INSTANTIATE_TYPED_TEST_SUITE_P(UnderMpirun, ExchangeConformance, Worlds);
 
 TEST(MpiSession, KnowsItsMachine) {
   EXPECT_GE(session->local_rank(), 0);

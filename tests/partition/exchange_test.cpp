@@ -27,15 +27,7 @@ struct Local {
 
 using Worlds = testing::Types<Local<1>, Local<2>, Local<3>, Local<4>, Local<8>>;
 
-struct WorldName {
-  template <class World>
-  static std::string GetName(int index) {
-    constexpr int kRanks[] = {1, 2, 3, 4, 8};
-    return "Local" + std::to_string(kRanks[index]);
-  }
-};
-
-INSTANTIATE_TYPED_TEST_SUITE_P(InProcess, ExchangeConformance, Worlds, WorldName);
+INSTANTIATE_TYPED_TEST_SUITE_P(InProcess, ExchangeConformance, Worlds);
 
 // Runs `body` on `ranks` ranks and returns the message of the Error that comes out.
 std::string message_of_failure(int ranks, const std::function<void(Exchange&)>& body) {

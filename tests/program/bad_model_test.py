@@ -78,8 +78,8 @@ class BadModel(ProgramTest):
         self.expect_refused_alone_and_on_two_ranks(["search", path.name], r"binary\.relay:1:\d+:")
 
     def test_unknown_model(self):
-        self.expect_refused_alone_and_on_two_ranks(["search", "mobilenet-v7"], "unknown model 'mobilenet-v7'", "expected",
-                                                   r"mobilenet-v1\[", r"\.relay")
+        self.expect_refused_alone_and_on_two_ranks(["search", "mobilenet-v7"], "unknown model 'mobilenet-v7'",
+                                                   "expected", r"mobilenet-v1\[", r"\.relay")
 
     def test_missing_file(self):
         self.expect_refused_alone_and_on_two_ranks(["search", "missing.relay"], "missing.relay", "No such file")

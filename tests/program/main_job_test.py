@@ -15,7 +15,8 @@ def same_everywhere(report):
         return [iteration[key] for key in ("iteration", "enodes", "eclasses", "rules")] + [supersteps]
 
     return {
-        "digest": report["digest"], "stop_reason": report["stop_reason"], "totals": report["totals"],
+        "digest": report["digest"], "program_digest": report["program_digest"],
+        "stop_reason": report["stop_reason"], "totals": report["totals"],
         "layers": [{key: layer[key] for key in layer if key != "max_abs_err"} for layer in report["layers"]],
         "iterations": [counts(iteration) for iteration in report["iterations"]],
         "rules": [{key: rule[key] for key in rule if key != "seconds"} for rule in report["rules"]],

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """report.json has every field of io/REPORT_FORMAT.md with its type and range, and its figures agree with each other."""
 
+import pathlib
+import re
 import unittest
 
 from program_support import DONE, SMALL_MODEL, ProgramTest, main, tessera
@@ -14,8 +16,8 @@ LAYER = {"name": str, "kind": str, "m": COUNT, "k": COUNT, "n": COUNT, "groups":
          "utilization": RATIO, "max_abs_err": SECONDS}
 PHASE = {"name": str, "seconds": SECONDS, "supersteps": COUNT}
 FORMAT = {
-    "format_version": COUNT, "model": str, "stop_reason": str, "saturated": bool, "digest": str, "options": dict,
-    "versions": dict, "layers": [LAYER],
+    "format_version": COUNT, "model": str, "stop_reason": str, "saturated": bool, "digest": str,
+    "program_digest": str, "options": dict, "versions": dict, "layers": [LAYER],
     "totals": {"layers": COUNT, "tensorized": COUNT, "calls": COUNT, "calls_bound": COUNT, "cycles": COUNT,
                "cycles_bound": COUNT},
     "verification": {"status": str, "mode": str, "tolerance": SECONDS, "network_max_abs_err": SECONDS},
@@ -45,6 +47,11 @@ def faults(value, form, at=""):
 
 
 class Report(ProgramTest):
+    def test_every_key_is_documented(self):
+        page = pathlib.Path(__file__).resolve().parents[2] / "io" / "REPORT_FORMAT.md"
+        documented = re.findall(r"(?m)^\| `(\w+)(?:\[\])?` \|", page.read_text(encoding="utf-8").split("\n## ")[0])
+        self.assertEqual(list(FORMAT), documented)
+
     def test_form(self):
         self.assertEqual(faults(self.search(SMALL_MODEL, ranks=2), FORMAT), [])
 
@@ -98,6 +105,7 @@ class Report(ProgramTest):
             self.assertEqual(report["options"]["ranks"], str(ranks))
             self.assertEqual(report["options"]["threads"], "1")
             self.assertRegex(report["digest"], "^[0-9a-f]{32}$")
+            self.assertRegex(report["program_digest"], "^[0-9a-f]{16}$")
 
     def test_what_is_printed(self):
         report = self.search(SMALL_MODEL, "--no-verify", "--array", "16x16")

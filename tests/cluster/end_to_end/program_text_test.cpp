@@ -1,8 +1,13 @@
 // program.glenside reads back: parsed again it is the program that was printed, and printing that gives the same bytes.
 // Also what is in it, against the closed forms of the arithmetic of a blocking.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iomanip>
+#include <sstream>
 
 #include "engine/language/expression_edit.hpp"
 #include "io/glenside_reader.hpp"
@@ -65,6 +70,33 @@ INSTANTIATE_TEST_SUITE_P(Models, ProgramText,
                                            Case{"Relay", "mobilenet-v1.relay", Scope::kLayer, {{64, 64}}},
                                            Case{"RelayAsNetwork", "mobilenet-v1.relay", Scope::kNetwork, {{64, 64}}}),
                          [](const auto& instance) { return std::string(instance.param.what); });
+
+std::string file_text(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// The file that the program writes, read back, is what the report beside it says.
+TEST(ProgramFile, ReadsBackToTheDigestInTheReport) {
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("tessera-program-file-" + std::to_string(::getpid()));
+  const std::string command = std::string("'") + TESSERA_PROGRAM +
+                              "' search mobilenet-v1:0.25:32 --no-verify --quiet --out '" + folder.string() +
+                              "' > /dev/null";
+  ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  const std::string text = file_text(folder / "program.glenside");
+  const std::string report = file_text(folder / "report.json");
+  std::filesystem::remove_all(folder);
+  SymbolTable symbols;
+  TensorLanguage language;
+  const Network network = read_glenside(text, "program.glenside", symbols, language);
+  std::ostringstream digest;
+  digest << std::hex << std::setw(16) << std::setfill('0') << structural_hash(network.program, symbols);
+  EXPECT_NE(report.find("\"program_digest\": \"" + digest.str() + "\""), std::string::npos) << digest.str();
+  EXPECT_EQ(first_difference(text, print_program(network.tensors, network.program, symbols, language)), "");
+}
 
 }  // namespace
 }  // namespace tessera::end_to_end
