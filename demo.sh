@@ -1,6 +1,7 @@
 #!/bin/bash
-# Shows what Tessera does, from nothing: installs the packages it needs (Debian 12), builds the release, and finds how to run
-# MobileNet v1 on a 64x64 systolic array, with 2 MPI ranks. Prints the per-layer table; the files are in out/demo.
+# Shows what Tessera does, from nothing: installs the packages it needs (Debian 12), builds the release, and finds
+# how to run MobileNet v1 on a 64x64 systolic array, with 2 MPI ranks. Prints the per-layer table; the files are in
+# out/demo.
 set -euo pipefail
 cd "$(dirname "$0")"
 

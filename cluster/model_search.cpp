@@ -63,7 +63,8 @@ ModelSearch plan_model_search(Network network, Scope scope, SymbolTable& symbols
   }
   for (SearchedLayer& layer : search.layers) {
     Substitution places;
-    const std::vector<std::uint32_t> copied = copy_into(search.start, layer.alone.program, layer.alone.program.roots, places);
+    const std::vector<std::uint32_t> copied =
+        copy_into(search.start, layer.alone.program, layer.alone.program.roots, places);
     layer.root = roots.size();
     roots.push_back(copied.front());
   }
@@ -91,8 +92,8 @@ Expression layer_program(const ModelSearch& search, std::size_t index, const Exp
   return program;
 }
 
-Expression network_program(const ModelSearch& search, const Expression& extracted, const std::vector<Expression>& programs,
-                           SymbolTable& symbols) {
+Expression network_program(const ModelSearch& search, const Expression& extracted,
+                           const std::vector<Expression>& programs, SymbolTable& symbols) {
   Expression result;
   const std::vector<std::uint32_t>& roots = search.network.program.roots;
   Substitution places;
@@ -126,8 +127,9 @@ Expression network_program(const ModelSearch& search, const Expression& extracte
   return result;
 }
 
-LayerReport describe_layer(const Layer& layer, const Network& alone, const Expression& program, const SymbolTable& symbols,
-                           const TensorLanguage& language, const std::vector<ArraySize>& arrays) {
+LayerReport describe_layer(const Layer& layer, const Network& alone, const Expression& program,
+                           const SymbolTable& symbols, const TensorLanguage& language,
+                           const std::vector<ArraySize>& arrays) {
   LayerReport report;
   report.name = layer.name;
   report.kind = layer_kind_name(layer.kind);
@@ -165,13 +167,16 @@ LayerReport describe_layer(const Layer& layer, const Network& alone, const Expre
       const unsigned stationary = feeds[program[i].kids[1]];
       if ((stationary & 1U) != 0) ++held[0];
       if ((stationary & 2U) != 0) ++held[1];
-    } else if (op.starts_with("systolic-array") || (op == "compute" && symbol.attributes.at(0).as_name().text() == "dot-product")) {
+    } else if (op.starts_with("systolic-array") ||
+               (op == "compute" && symbol.attributes.at(0).as_name().text() == "dot-product")) {
       unblocked = true;
     }
   }
   report.tensorized = report.calls > 0 && !unblocked;
   for (const std::string& name : array_names) report.array += (report.array.empty() ? "" : "+") + name;
-  report.stationary = stationary_name(held[0] == 0 ? Stationary::kWeights : held[1] == 0 ? Stationary::kData : Stationary::kMixed);
+  report.stationary = stationary_name(held[0] == 0   ? Stationary::kWeights
+                                      : held[1] == 0 ? Stationary::kData
+                                                     : Stationary::kMixed);
   if (capacity > 0)
     report.utilization = static_cast<double>(layer.m * layer.k * layer.n) * static_cast<double>(layer.groups) /
                          static_cast<double>(capacity);
@@ -179,7 +184,8 @@ LayerReport describe_layer(const Layer& layer, const Network& alone, const Expre
   std::optional<Blocking> bound;
   for (const ArraySize& array : arrays) {
     const Blocking blocking = closed_form({layer.m, layer.k, layer.n, layer.groups}, array.rows, array.columns);
-    if (!bound || blocking.cycles < bound->cycles || (blocking.cycles == bound->cycles && blocking.calls < bound->calls))
+    if (!bound || blocking.cycles < bound->cycles ||
+        (blocking.cycles == bound->cycles && blocking.calls < bound->calls))
       bound = blocking;
   }
   if (bound) {

@@ -39,17 +39,20 @@ RuleSet select_rules(const std::vector<std::string>& sets, const Options& option
     RuleSet set = load_rules(name, language, symbols, parameters);
     for (Rule& rule : set.rules) {
       if (!names.insert(rule.name).second)
-        throw Error(ErrorCode::kInput, "rule " + rule.name + " is in more than one of the chosen rule sets", rule.where);
+        throw Error(ErrorCode::kInput, "rule " + rule.name + " is in more than one of the chosen rule sets",
+                    rule.where);
       all.rules.push_back(std::move(rule));
     }
     all.name += (all.name.empty() ? "" : "+") + set.name;
     if (!set.start.empty()) all.start = std::move(set.start);
   }
-  for (const std::string& name : options.pinned) for_selected(all, name, "--pin", [](Rule& rule) { rule.pinned = true; });
+  for (const std::string& name : options.pinned)
+    for_selected(all, name, "--pin", [](Rule& rule) { rule.pinned = true; });
   for (const MatchLimit& limit : options.match_limits)
     for_selected(all, limit.rule, "--match-limit", [&](Rule& rule) { rule.match_limit = limit.matches; });
   std::unordered_set<std::string> banned;
-  for (const std::string& name : options.banned) for_selected(all, name, "--ban", [&](Rule& rule) { banned.insert(rule.name); });
+  for (const std::string& name : options.banned)
+    for_selected(all, name, "--ban", [&](Rule& rule) { banned.insert(rule.name); });
   std::erase_if(all.rules, [&](const Rule& rule) { return banned.contains(rule.name); });
   return all;
 }

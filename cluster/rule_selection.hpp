@@ -9,8 +9,9 @@
 namespace tessera {
 
 // A name selects the rule of that name, or all that `for-each-array` made of it (`tile` selects `tile[64x64]`).
-// Throws Error(kInput): a set that does not load, two rules of one name, a banned, pinned or limited rule that is not there.
-[[nodiscard]] RuleSet select_rules(const std::vector<std::string>& sets, const Options& options, const Language& language,
-                                   SymbolTable& symbols);
+// Throws Error(kInput): a set that does not load, two rules of one name, a banned, pinned or limited rule that is not
+// there.
+[[nodiscard]] RuleSet select_rules(const std::vector<std::string>& sets, const Options& options,
+                                   const Language& language, SymbolTable& symbols);
 
 }  // namespace tessera

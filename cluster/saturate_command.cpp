@@ -18,14 +18,16 @@ int run_saturate(const Options& options, const Resources& resources, Exchange& e
   const TermLanguage language;
   const RuleSet set = select_rules({options.input}, options, language, symbols);
   if (set.start.empty())
-    throw Error(ErrorCode::kInput, options.input + ": found no (start …) form, expected at least one term to start from");
+    throw Error(ErrorCode::kInput,
+                options.input + ": found no (start …) form, expected at least one term to start from");
   const bool leads = exchange.rank() == 0;
   Search search(exchange, language, symbols, set.rules, search_options(options, resources));
   search.start(set.start);
   const auto print = [&](std::uint64_t iteration, double seconds) {
     if (leads && options.print_counts)
       std::printf("iteration %llu: %llu e-nodes, %llu e-classes, %.3f s\n", static_cast<unsigned long long>(iteration),
-                  static_cast<unsigned long long>(search.enodes()), static_cast<unsigned long long>(search.eclasses()), seconds);
+                  static_cast<unsigned long long>(search.enodes()), static_cast<unsigned long long>(search.eclasses()),
+                  seconds);
   };
   print(0, elapsed());
   Progress progress(log, exchange.rank());
@@ -45,8 +47,8 @@ int run_saturate(const Options& options, const Resources& resources, Exchange& e
   record_search(search, search_seconds, report);
   const std::string fingerprint = digest(search.partition());
   if (!leads) return kExitDone;
-  std::printf("stopped: %s after %zu iterations; %llu e-nodes, %llu e-classes; %.3f s; digest %s\n", stop_reason_name(reason),
-              search.iterations().size(), static_cast<unsigned long long>(search.enodes()),
+  std::printf("stopped: %s after %zu iterations; %llu e-nodes, %llu e-classes; %.3f s; digest %s\n",
+              stop_reason_name(reason), search.iterations().size(), static_cast<unsigned long long>(search.enodes()),
               static_cast<unsigned long long>(search.eclasses()), search_seconds, fingerprint.c_str());
   for (const PhaseReport& phase : report.phases) std::printf("  %-8s %8.3f s\n", phase.name.c_str(), phase.seconds);
   std::printf("%12s %12s %9s  rule\n", "matches", "applied", "seconds");

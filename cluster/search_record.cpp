@@ -40,6 +40,7 @@ void record_search(Search& search, double wall_seconds, Report& report) {
   const std::vector<Rule>& rules = search.rules();
   report.rules.resize(rules.size());
   std::vector<std::uint64_t> nanoseconds(rules.size(), 0);
+  std::vector<std::uint64_t> phase_nanoseconds;  // by iteration, by phase
   for (std::size_t r = 0; r < rules.size(); ++r) report.rules[r].name = rules[r].name;
   for (const IterationRecord& record : search.iterations()) {
     IterationReport& iteration = report.iterations.emplace_back();
@@ -56,13 +57,21 @@ void record_search(Search& search, double wall_seconds, Report& report) {
     }
     for (std::size_t p = 0; p < kPhases; ++p) {
       const PhaseRecord& phase = record.phases[p];
-      iteration.phases.push_back({phase_name(static_cast<Phase>(p)), phase.seconds, phase.supersteps});
-      add_phase(report, phase_name(static_cast<Phase>(p)), phase.seconds, phase.supersteps);
+      phase_nanoseconds.push_back(static_cast<std::uint64_t>(phase.seconds * 1e9));
+      iteration.phases.push_back({phase_name(static_cast<Phase>(p)), 0, phase.supersteps});
     }
   }
   Partition& partition = search.partition();
   Exchange& exchange = partition.exchange;
   if (!nanoseconds.empty()) exchange.all_reduce(nanoseconds, Reduction::kSum);
+  if (!phase_nanoseconds.empty()) exchange.all_reduce(phase_nanoseconds, Reduction::kMax);  // of the slowest rank
+  for (std::size_t i = 0; i < report.iterations.size(); ++i) {
+    for (std::size_t p = 0; p < kPhases; ++p) {
+      PhaseReport& phase = report.iterations[i].phases[p];
+      phase.seconds = static_cast<double>(phase_nanoseconds[i * kPhases + p]) * 1e-9;
+      add_phase(report, phase.name, phase.seconds, phase.supersteps);
+    }
+  }
   for (std::size_t r = 0; r < rules.size(); ++r) report.rules[r].seconds = static_cast<double>(nanoseconds[r]) * 1e-9;
 
   const Traffic traffic = exchange.traffic();
@@ -74,6 +83,7 @@ void record_search(Search& search, double wall_seconds, Report& report) {
   mine.bytes_received = traffic.bytes_received;
   mine.messages_sent = traffic.messages_sent;
   mine.messages_received = traffic.messages_received;
+  mine.exchanges = traffic.exchanges;
   mine.busy_seconds = std::max(0.0, wall_seconds - traffic.wait_seconds);
   Inbox all;
   exchange.all_gather(std::as_bytes(std::span(&mine, 1)), all);

@@ -2,7 +2,8 @@
 include_directories(${PROJECT_SOURCE_DIR})
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  add_compile_options(-Wno-restrict -Wno-array-bounds -Wno-stringop-overflow)  # wrong about std::string (GCC bug 105651)
+  # Wrong about std::string (GCC bug 105651).
+  add_compile_options(-Wno-restrict -Wno-array-bounds -Wno-stringop-overflow)
 endif()
 
 add_link_options(-Wl,--as-needed)

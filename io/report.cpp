@@ -101,6 +101,7 @@ Json rank_json(const RankReport& rank) {
   out["bytes_received"] = rank.bytes_received;
   out["messages_sent"] = rank.messages_sent;
   out["messages_received"] = rank.messages_received;
+  out["exchanges"] = rank.exchanges;
   out["busy_seconds"] = number(rank.busy_seconds);
   return out;
 }

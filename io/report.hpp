@@ -76,6 +76,7 @@ struct RankReport {
   std::uint64_t bytes_received = 0;
   std::uint64_t messages_sent = 0;
   std::uint64_t messages_received = 0;
+  std::uint64_t exchanges = 0;  // all-to-alls made; supersteps are logical, this is what they took
   double busy_seconds = 0;
 };
 

@@ -116,8 +116,7 @@ std::uint32_t Analysis::run(const std::vector<Inserter::Made>& made, std::span<c
     for (const ClassId cls : changed_) {
       if (!graph_.classes.is_leader(cls)) continue;
       const DataView data = graph_.data[graph_.classes[cls].data];
-      const bool known_before =
-          cls.value < data_stamp_.size() && data_stamp_[cls.value] == graph_.iteration;
+      const bool known_before = cls.value < data_stamp_.size() && data_stamp_[cls.value] == graph_.iteration;
       partition_.subscribers.for_each(cls, [&](const Subscriber& s) {
         news.put(static_cast<int>(s.rank), News{GlobalId(partition_.rank(), cls), known_before ? 1U : 0U,
                                                 static_cast<std::uint32_t>(data.size())});

@@ -16,12 +16,13 @@ class Analysis {
  public:
   explicit Analysis(Partition& partition) : partition_(partition), graph_(partition.graph) {}
 
-  // Joins the data of classes that lost into their leaders'; after every merge round. Collective (errors are agreed on).
+  // Joins the data of classes that lost into their leaders'; after every merge round. Collective (errors are agreed
+  // on).
   void join_merged(const std::vector<PendingJoin>& joins, std::span<const RulePlan> plans);
 
-  // Carries the data of everything touched in this iteration upward. Rows around classes whose known data changed count as
-  // touched, for a condition may hold now that did not before. Collective. Returns the rounds needed, the same on any
-  // number of ranks.
+  // Carries the data of everything touched in this iteration upward. Rows around classes whose known data changed count
+  // as touched, for a condition may hold now that did not before. Collective. Returns the rounds needed, the same on
+  // any number of ranks.
   std::uint32_t run(const std::vector<Inserter::Made>& made, std::span<const RulePlan> plans);
 
   // By class id: the iteration in which the class's known data last changed; shorter than the class table.

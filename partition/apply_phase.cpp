@@ -20,8 +20,8 @@ struct Piece {
   std::uint32_t rule;
   std::uint32_t count;
   const std::uint32_t* slots;
-  std::size_t results = 0;                 // offset of this piece's results: count * builds
-  std::vector<SymbolId> computed;          // count * plan.computed_symbols
+  std::size_t results = 0;         // offset of this piece's results: count * builds
+  std::vector<SymbolId> computed;  // count * plan.computed_symbols
 };
 
 // Names a right-side node for Inserter's callback: piece, match, node.
@@ -33,7 +33,11 @@ static_assert(kPieceMatches <= (1U << 20));
 class ApplyPhase {
  public:
   ApplyPhase(Partition& partition, std::span<const RulePlan> plans, std::span<const char> apply, MatchResult& matches)
-      : partition_(partition), graph_(partition.graph), plans_(plans), apply_(apply), matches_(matches),
+      : partition_(partition),
+        graph_(partition.graph),
+        plans_(plans),
+        apply_(apply),
+        matches_(matches),
         inserter_(partition, matches.foreign, plans.size()) {
     result_.asserted.assign(plans.size(), 0);
     result_.seconds.assign(plans.size(), 0);
@@ -79,15 +83,17 @@ class ApplyPhase {
         const std::size_t count = slots.size() / stride;
         CHECK(count == out.count[r]);
         for (std::size_t at = 0; at < count; at += kPieceMatches)
-          pieces_.push_back({r, static_cast<std::uint32_t>(std::min(kPieceMatches, count - at)), slots.data() + at * stride, 0, {}});
+          pieces_.push_back(
+              {r, static_cast<std::uint32_t>(std::min(kPieceMatches, count - at)), slots.data() + at * stride, 0, {}});
       }
     }
   }
 
   void run_slice(std::size_t begin, std::size_t end, std::size_t results) {
     const std::size_t pieces = end - begin;
-    const std::size_t tasks =
-        partition_.workers.threads() == 1 || pieces < 2 ? 1 : std::min(pieces, static_cast<std::size_t>(partition_.workers.threads()) * 2);
+    const std::size_t tasks = partition_.workers.threads() == 1 || pieces < 2
+                                  ? 1
+                                  : std::min(pieces, static_cast<std::size_t>(partition_.workers.threads()) * 2);
     inserter_.set_tasks(tasks);
     results_.resize(results);
     if (computes_symbols_) compute_symbols(begin, end, tasks);
@@ -126,7 +132,8 @@ class ApplyPhase {
   }
 
   [[nodiscard]] SymbolId symbol_of(const Piece& piece, const RulePlan::Build& build, std::uint32_t match) const {
-    return build.symbol.is_none() ? piece.computed[match * plans_[piece.rule].computed_symbols + build.computed] : build.symbol;
+    return build.symbol.is_none() ? piece.computed[match * plans_[piece.rule].computed_symbols + build.computed]
+                                  : build.symbol;
   }
 
   std::size_t request_wave(std::size_t task, std::size_t p, std::uint32_t wave) {
@@ -172,8 +179,9 @@ class ApplyPhase {
     const RulePlan::Build& build = plan.builds[node];
     std::uint64_t h = graph_.symbols().hash(symbol_of(piece, build, match));
     for (const RulePlan::Operand& kid : build.kids)
-      h = hash_combine(h, kid.is_slot ? inserter_.named(piece.slots[std::size_t{match} * plan.slot_count + kid.index]).name
-                                      : hash_node(piece, match, kid.index));
+      h = hash_combine(h, kid.is_slot
+                              ? inserter_.named(piece.slots[std::size_t{match} * plan.slot_count + kid.index]).name
+                              : hash_node(piece, match, kid.index));
     return h;
   }
 
@@ -219,13 +227,15 @@ class ApplyPhase {
         SymbolId& symbol = piece.computed[std::size_t{m} * plan.computed_symbols + build.computed];
         if (missing == nullptr && !symbol.is_none()) continue;
         if (!match)
-          match.emplace(graph_, plan, std::span(piece.slots + std::size_t{m} * plan.slot_count, plan.slot_count), remote);
+          match.emplace(graph_, plan, std::span(piece.slots + std::size_t{m} * plan.slot_count, plan.slot_count),
+                        remote);
         values.clear();
         for (const AttributeExpression& attribute : build.attributes) values.push_back(evaluate(attribute, *match));
         const auto arity = static_cast<std::uint32_t>(build.kids.size());
         const std::optional<SymbolId> found = graph_.symbols().find(build.op, values, arity);
         symbol = found.value_or(SymbolId());
-        if (!found && missing != nullptr) missing->push_back({build.op, graph_.symbols().operator_name(build.op), arity, values});
+        if (!found && missing != nullptr)
+          missing->push_back({build.op, graph_.symbols().operator_name(build.op), arity, values});
       }
     }
   }
@@ -253,9 +263,11 @@ class ApplyPhase {
 
   void finish() {
     for (std::size_t r = 0; r < plans_.size(); ++r) result_.asserted[r] += inserter_.asserted[r];
-    if (!partition_.alone() && !result_.asserted.empty()) partition_.exchange.all_reduce(result_.asserted, Reduction::kSum);
+    if (!partition_.alone() && !result_.asserted.empty())
+      partition_.exchange.all_reduce(result_.asserted, Reduction::kSum);
     result_.rows_made = inserter_.rows_made;
-    for (const auto& of_shard : inserter_.made) result_.made.insert(result_.made.end(), of_shard.begin(), of_shard.end());
+    for (const auto& of_shard : inserter_.made)
+      result_.made.insert(result_.made.end(), of_shard.begin(), of_shard.end());
   }
 
   // Data of foreign handles while attributes are computed.
@@ -327,8 +339,8 @@ std::vector<NamedClass> insert_expression(Partition& partition, const Expression
   if (partition.rank() == 0)
     for (std::uint32_t i = 0; i < expression.size(); ++i) classes[i] = inserter.named(results[i].handle());
   if (!partition.alone()) {
-    partition.exchange.all_gather(partition.rank() == 0 ? std::as_bytes(std::span(classes)) : std::span<const std::byte>{},
-                                  partition.inbox);
+    partition.exchange.all_gather(
+        partition.rank() == 0 ? std::as_bytes(std::span(classes)) : std::span<const std::byte>{}, partition.inbox);
     std::memcpy(classes.data(), partition.inbox.bytes.data(), classes.size() * sizeof(NamedClass));
   }
   return classes;

@@ -1,6 +1,7 @@
 // The apply phase: builds the right sides of the iteration's matches, bottom-up, a level of the right sides a wave, all
-// rules together; the root of a right side is inserted straight into the class it joins. Matches are taken in slices, so
-// that the memory of pending requests is bounded whatever a rule found. What turns out equal is collected, not merged.
+// rules together; the root of a right side is inserted straight into the class it joins. Matches are taken in slices,
+// so that the memory of pending requests is bounded whatever a rule found. What turns out equal is collected, not
+// merged.
 #pragma once
 
 #include <cstdint>
@@ -15,15 +16,16 @@ namespace tessera {
 struct ApplyResult {
   std::vector<UnionRequest> unions;     // this rank's
   std::vector<std::uint64_t> asserted;  // per rule, over all ranks: applications that said something new
-  std::vector<double> seconds;          // per rule, this rank: building requests; inserting, shared out by requests made
-  std::vector<Inserter::Made> made;     // this rank's new rows and their rules, if the language has data
-  std::uint64_t rows_made = 0;          // this rank
-  std::uint32_t supersteps = 0;         // waves of the tallest right side applied
+  std::vector<double> seconds;       // per rule, this rank: building requests; inserting, shared out by requests made
+  std::vector<Inserter::Made> made;  // this rank's new rows and their rules, if the language has data
+  std::uint64_t rows_made = 0;       // this rank
+  std::uint32_t supersteps = 0;      // waves of the tallest right side applied
 };
 
 // Collective. `apply[r]`: whether rule r's matches are applied. graph.iteration is the iteration under way.
 // Throws Error(kInput) on all ranks when a computed attribute cannot be evaluated (names rule and reason).
-ApplyResult run_apply_phase(Partition& partition, std::span<const RulePlan> plans, std::span<const char> apply, MatchResult& matches);
+ApplyResult run_apply_phase(Partition& partition, std::span<const RulePlan> plans, std::span<const char> apply,
+                            MatchResult& matches);
 
 // Collective. Inserts a start expression; returns, on every rank, the class of each of its nodes.
 std::vector<NamedClass> insert_expression(Partition& partition, const Expression& expression);

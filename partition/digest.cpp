@@ -15,7 +15,8 @@ struct Named {
 class LowestTerms {
  public:
   explicit LowestTerms(Partition& partition)
-      : partition_(partition), graph_(partition.graph),
+      : partition_(partition),
+        graph_(partition.graph),
         hash_(graph_.classes.ids().bound([](std::uint32_t) { return std::size_t{0}; }), kUnknown) {}
 
   void run() {
@@ -60,7 +61,8 @@ class LowestTerms {
     if (!partition_.alone()) partition_.exchange.all_reduce(sums, Reduction::kSum);
     std::array<char, 33> text{};
     std::snprintf(text.data(), text.size(), "%016llx%016llx",
-                  static_cast<unsigned long long>(hash_combine(sums[0], sums[2])), static_cast<unsigned long long>(sums[1]));
+                  static_cast<unsigned long long>(hash_combine(sums[0], sums[2])),
+                  static_cast<unsigned long long>(sums[1]));
     return text.data();
   }
 

@@ -1,6 +1,6 @@
-// What ranks need of each other, and nothing more: one personalized all-to-all of bytes a superstep, small reductions, and
-// a gather for control data. Two implementations: in-process (partition/local_exchange.hpp; one thread a rank, no MPI:
-// unit tests, ThreadSanitizer, gdb) and MPI (cluster/mpi_exchange.hpp). Every call here except rank(), size() and
+// What ranks need of each other, and nothing more: one personalized all-to-all of bytes a superstep, small reductions,
+// and a gather for control data. Two implementations: in-process (partition/local_exchange.hpp; one thread a rank, no
+// MPI: unit tests, ThreadSanitizer, gdb) and MPI (cluster/mpi_exchange.hpp). Every call here except rank(), size() and
 // traffic() is collective: all ranks of the exchange must make the same calls in the same order.
 #pragma once
 
@@ -23,10 +23,10 @@ struct Traffic {
   std::uint64_t bytes_received = 0;
   std::uint64_t messages_sent = 0;  // nonempty buffers to other ranks
   std::uint64_t messages_received = 0;
-  std::uint64_t exchanges = 0;        // all_to_all calls
-  std::uint64_t reductions = 0;       // all_reduce calls
-  std::uint64_t bytes_gathered = 0;   // all_gather payload received from other ranks
-  double wait_seconds = 0;            // wall time inside collective calls
+  std::uint64_t exchanges = 0;       // all_to_all calls
+  std::uint64_t reductions = 0;      // all_reduce calls
+  std::uint64_t bytes_gathered = 0;  // all_gather payload received from other ranks
+  double wait_seconds = 0;           // wall time inside collective calls
 };
 
 enum class Reduction : std::uint8_t { kSum, kMin, kMax, kOr };

@@ -68,8 +68,10 @@ Expression assemble(const FoundNodes& nodes, std::span<const GlobalId> roots) {
 }  // namespace
 
 Extraction::Extraction(Partition& partition, std::span<const NamedClass> barriers)
-    : partition_(partition), graph_(partition.graph),
-      barrier_cost_(barriers.size(), kInfinite), sets_(1),
+    : partition_(partition),
+      graph_(partition.graph),
+      barrier_cost_(barriers.size(), kInfinite),
+      sets_(1),
       best_(graph_.classes.ids().bound([](std::uint32_t) { return std::size_t{0}; })) {
   set_ids_.emplace(0, 0);
   if (barriers.empty()) return;
@@ -131,7 +133,8 @@ bool Extraction::evaluate(RowId row, Best& offer) {
     key = hash_combine(key, graph_.classes[kid].name);
   }
   // A barrier may not rest on itself: free references would close a cycle.
-  if (own_barrier != kNoBarrier && own_barrier / 64 < set.size() && (set[own_barrier / 64] >> (own_barrier % 64) & 1) != 0)
+  if (own_barrier != kNoBarrier && own_barrier / 64 < set.size() &&
+      (set[own_barrier / 64] >> (own_barrier % 64) & 1) != 0)
     return false;
   const DataId self = graph_.classes[cls].data;
   const std::uint64_t own = graph_.language().cost(symbol, self.is_none() ? DataView{} : graph_.data[self],
@@ -220,9 +223,8 @@ void Extraction::relax() {
     news_.erase(first, last);
     for (const ClassId cls : news_) {
       const GlobalId id(partition_.rank(), cls);
-      partition_.subscribers.for_each(cls, [&](const Subscriber& s) {
-        put_offer(publish, static_cast<int>(s.rank), id, best_[cls.value]);
-      });
+      partition_.subscribers.for_each(
+          cls, [&](const Subscriber& s) { put_offer(publish, static_cast<int>(s.rank), id, best_[cls.value]); });
     }
     news_.clear();
     superstep(partition_.exchange, publish, partition_.inbox, [&](int, MessageReader& reader) {

@@ -1,10 +1,10 @@
-// Extraction: the cheapest program of the roots' classes. Costs rise from the leaves to a fixpoint: every row offers its
-// class the sum of its own and its children's costs, at the class's home the least offer wins (ties by structure, never
-// by id), and what changed is sent to the ranks that hold ghosts.
-// Sharing: the cost of a *barrier* class (an original network's layer) is counted once, however often a program uses it:
-// a class's cost is its local cost, down to the nearest barriers, and the set of barriers it rests on, whose local
-// costs are added once each. Below a barrier, costs are those of a tree. (Between greedy tree extraction and the exact
-// problem, which is NP-hard: see Goharshady, Lam and Parreaux, OOPSLA 2024.)
+// Extraction: the cheapest program of the roots' classes. Costs rise from the leaves to a fixpoint: every row offers
+// its class the sum of its own and its children's costs, at the class's home the least offer wins (ties by structure,
+// never by id), and what changed is sent to the ranks that hold ghosts. Sharing: the cost of a *barrier* class (an
+// original network's layer) is counted once, however often a program uses it: a class's cost is its local cost, down to
+// the nearest barriers, and the set of barriers it rests on, whose local costs are added once each. Below a barrier,
+// costs are those of a tree. (Between greedy tree extraction and the exact problem, which is NP-hard: see Goharshady,
+// Lam and Parreaux, OOPSLA 2024.)
 #pragma once
 
 #include <cstdint>
@@ -70,14 +70,14 @@ class Extraction {
 
   Partition& partition_;
   EGraph& graph_;
-  std::vector<GlobalId> barriers_;  // leaders
-  std::vector<std::uint32_t> barrier_index_;      // by class id; empty when there are no barriers
-  std::vector<std::uint64_t> barrier_cost_;       // local costs, the same on every rank between rounds
+  std::vector<GlobalId> barriers_;            // leaders
+  std::vector<std::uint32_t> barrier_index_;  // by class id; empty when there are no barriers
+  std::vector<std::uint64_t> barrier_cost_;   // local costs, the same on every rank between rounds
   std::vector<BarrierSet> sets_;
   boost::unordered_flat_map<std::uint64_t, std::uint32_t> set_ids_;
-  std::vector<Best> best_;                        // by class id
+  std::vector<Best> best_;  // by class id
   std::vector<RowId> queue_;
-  std::vector<ClassId> news_;                     // owned classes to publish
+  std::vector<ClassId> news_;  // owned classes to publish
 };
 
 }  // namespace tessera

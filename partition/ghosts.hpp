@@ -1,14 +1,13 @@
-// What a rank knows of classes that live elsewhere (ghosts), and what a home knows of the ranks that hold ghosts of its classes
-// (subscribers). A home tells its subscribers when a class changes leader, operators or data; a subscriber tells the home
-// which operators its own rows put into the class and which have the class as a child, so that the home can send a
-// partial match only to ranks that may hold what it looks for.
+// What a rank knows of classes that live elsewhere (ghosts), and what a home knows of the ranks that hold ghosts of its
+// classes (subscribers). A home tells its subscribers when a class changes leader, operators or data; a subscriber
+// tells the home which operators its own rows put into the class and which have the class as a child, so that the home
+// can send a partial match only to ranks that may hold what it looks for.
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <unordered_map>
 #include <vector>
-
-#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "engine/base/column.hpp"
 #include "engine/base/ids.hpp"

@@ -53,8 +53,13 @@ NamedClass Inserter::named(std::uint32_t handle) const {
 }
 
 void Inserter::enqueue(Queue* queues, const NodeRequest& request, std::span<const std::uint32_t> kids) {
-  Local local{NodeTable::hash_key(request.symbol, kids), request.symbol,       {0, 0},
-              request.target,                            request.rule,         request.ticket, request.name_token,
+  Local local{NodeTable::hash_key(request.symbol, kids),
+              request.symbol,
+              {0, 0},
+              request.target,
+              request.rule,
+              request.ticket,
+              request.name_token,
               request.fresh};
   Queue& queue = queues[graph_.nodes.shard_of_hash(local.hash)];
   if (kids.size() <= NodeTable::kInlineArity) {
@@ -113,7 +118,8 @@ void Inserter::run_wave(const NameHash& name_hash, std::vector<NodeResult>& resu
     for (std::size_t task = 0; task < tasks_; ++task) {
       for (const Deferred& deferred : deferred_[task]) {
         const NodeRequest& request = deferred.request;
-        const std::span handles(deferred_kids_[task].data() + deferred.kids_begin, deferred.kids_end - deferred.kids_begin);
+        const std::span handles(deferred_kids_[task].data() + deferred.kids_begin,
+                                deferred.kids_end - deferred.kids_begin);
         globals.clear();
         for (const std::uint32_t handle : handles) globals.push_back(named(handle).id);
         const int home = partition_.home_of(request.symbol, globals);
@@ -209,8 +215,7 @@ void Inserter::run_shard(std::uint32_t shard, const NameHash& name_hash, std::ve
       if (request.target != kNoTarget) {
         if (!is_new) {
           if (cls != request.target) unions[shard].push_back({cls, request.target, request.rule});
-          if (request.rule != kNoRule && (cls != request.target || fresh))
-            ++totals.asserted[request.rule];
+          if (request.rule != kNoRule && (cls != request.target || fresh)) ++totals.asserted[request.rule];
         }
         continue;
       }
@@ -236,8 +241,9 @@ void Inserter::send_replies(std::vector<NodeResult>& results) {
   for (const Reply& reply : replies_) {
     if (!reply.wanted) continue;
     const ClassId cls(reply.result.handle());
-    partition_.outbox.put(reply.rank, WireReply{{partition_.global(cls), graph_.classes[cls].name}, reply.ticket,
-                                                reply.result.fresh() ? 1U : 0U});
+    partition_.outbox.put(
+        reply.rank,
+        WireReply{{partition_.global(cls), graph_.classes[cls].name}, reply.ticket, reply.result.fresh() ? 1U : 0U});
   }
   replies_.clear();
   superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {

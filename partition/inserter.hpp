@@ -1,10 +1,9 @@
-// Get-or-insert of e-nodes at their homes, a wave a superstep: what apply does with right sides, and seeding with the start
-// expression. Requests of a wave name only classes that existed before it. A wave looks each node up in the hashcons of
-// its home (rank by placement, shard by key hash); a node that is not there becomes a row of the class it is to join,
-// or of a new class.
-// What is new gets its place regardless of order: whichever request of a wave comes first makes the row; the others
-// find it and ask for a union or for its class. A new class's name is the least structural hash of all requests that met
-// its row, so neither which request came first nor where shows in any result.
+// Get-or-insert of e-nodes at their homes, a wave a superstep: what apply does with right sides, and seeding with the
+// start expression. Requests of a wave name only classes that existed before it. A wave looks each node up in the
+// hashcons of its home (rank by placement, shard by key hash); a node that is not there becomes a row of the class it
+// is to join, or of a new class. What is new gets its place regardless of order: whichever request of a wave comes
+// first makes the row; the others find it and ask for a union or for its class. A new class's name is the least
+// structural hash of all requests that met its row, so neither which request came first nor where shows in any result.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +28,8 @@ struct NodeRequest {
   bool fresh = false;            // a child was made in this phase
 };
 
-// A result of a wave: the class's handle, and whether the node (or one below it in its right side) was not in the e-graph when
-// the phase began. That is known of a node regardless of order; which class it was first put into is not.
+// A result of a wave: the class's handle, and whether the node (or one below it in its right side) was not in the
+// e-graph when the phase began. That is known of a node regardless of order; which class it was first put into is not.
 struct NodeResult {
   static constexpr std::uint32_t kFresh = 0x40000000U;  // no class id or foreign index is that large
   std::uint32_t value = 0;
@@ -53,7 +52,8 @@ struct UnionRequest {
 
 class Inserter {
  public:
-  // Computes the structural hash of the node with this token; called from tasks, rarely (when a class is made or met again).
+  // Computes the structural hash of the node with this token; called from tasks, rarely (when a class is made or met
+  // again).
   using NameHash = std::function<std::uint64_t(std::uint64_t token)>;
 
   // `foreign`: the classes that foreign handles index; replies from other ranks are appended to it.
@@ -63,8 +63,8 @@ class Inserter {
   void set_tasks(std::size_t tasks);
   void add(std::size_t task, const NodeRequest& request, std::span<const std::uint32_t> kids);
 
-  // Collective. Runs all requests added since the last wave. Afterwards results[ticket] holds the result of every request
-  // without a target. Appends to unions what the wave found equal.
+  // Collective. Runs all requests added since the last wave. Afterwards results[ticket] holds the result of every
+  // request without a target. Appends to unions what the wave found equal.
   void run_wave(const NameHash& name_hash, std::vector<NodeResult>& results);
 
   [[nodiscard]] NamedClass named(std::uint32_t handle) const;
@@ -76,8 +76,8 @@ class Inserter {
     RowId row;
     std::uint32_t rule;
   };
-  std::vector<std::vector<Made>> made;            // by shard: new rows, if the language has data (for error messages)
-  std::vector<std::uint64_t> asserted;            // per rule: equalities that were not known when the phase began
+  std::vector<std::vector<Made>> made;  // by shard: new rows, if the language has data (for error messages)
+  std::vector<std::uint64_t> asserted;  // per rule: equalities that were not known when the phase began
   std::uint64_t rows_made = 0;
   std::uint64_t classes_made = 0;
 
@@ -119,14 +119,14 @@ class Inserter {
   EGraph& graph_;
   std::vector<ForeignClass>& foreign_;
   std::size_t tasks_ = 1;
-  std::vector<Queue> queues_;      // [task * shards + shard]; the task after the last holds what other ranks sent
-  struct Deferred {                // requests that need a ghost made or go to another rank: single-threaded
+  std::vector<Queue> queues_;  // [task * shards + shard]; the task after the last holds what other ranks sent
+  struct Deferred {            // requests that need a ghost made or go to another rank: single-threaded
     NodeRequest request;
     std::uint32_t kids_begin;
     std::uint32_t kids_end;
   };
-  std::vector<std::vector<Deferred>> deferred_;           // by task
-  std::vector<std::vector<std::uint32_t>> deferred_kids_; // by task
+  std::vector<std::vector<Deferred>> deferred_;            // by task
+  std::vector<std::vector<std::uint32_t>> deferred_kids_;  // by task
   std::vector<Reply> replies_;
   std::vector<Totals> totals_;  // by shard
 };

@@ -26,7 +26,8 @@ struct Arrived {
 // Carries partial matches between ranks.
 class Traveller final : public Remote {
  public:
-  Traveller(Partition& partition, std::span<const RulePlan> plans, std::vector<ForeignClass>& foreign, std::size_t tasks)
+  Traveller(Partition& partition, std::span<const RulePlan> plans, std::vector<ForeignClass>& foreign,
+            std::size_t tasks)
       : partition_(partition), plans_(plans), foreign_(foreign), outboxes_(tasks, Outbox(partition.ranks())) {}
 
   [[nodiscard]] bool same(Handle a, Handle b) const override { return global(a) == global(b); }
@@ -163,8 +164,9 @@ class MatchPhase {
     collect_units();
     std::size_t rows = 0;
     for (const Unit& unit : units_) rows += unit.rows.size() + unit.classes.size();
-    const std::size_t tasks =
-        partition_.workers.threads() == 1 || rows < kUnitRows ? 1 : static_cast<std::size_t>(partition_.workers.threads()) * 4;
+    const std::size_t tasks = partition_.workers.threads() == 1 || rows < kUnitRows
+                                  ? 1
+                                  : static_cast<std::size_t>(partition_.workers.threads()) * 4;
     MatchResult result;
     for (std::size_t t = 0; t < tasks; ++t) result.outputs.emplace_back(rules);
     Traveller traveller(partition_, request_.plans, result.foreign, tasks);
@@ -201,8 +203,9 @@ class MatchPhase {
         auto clock = Clock::now();
         for (std::size_t i = begin; i < end; ++i) {
           const PartialHeader& header = arrived[i].header;
-          const PartialMatch partial{header.rule, header.variant, header.step,
-                                     std::span(slots).subspan(arrived[i].slots, request_.plans[header.rule].slot_count)};
+          const PartialMatch partial{
+              header.rule, header.variant, header.step,
+              std::span(slots).subspan(arrived[i].slots, request_.plans[header.rule].slot_count)};
           if (header.expand != 0 || traveller.forward(task, partial)) matcher.resume(partial);
           if (i + 1 == end || arrived[i + 1].header.rule != header.rule) {
             out.seconds[header.rule] += seconds_since(clock);
@@ -314,7 +317,8 @@ class MatchPhase {
       }
     }
     for (std::size_t at = 0; at < found.size(); at += kUnitRows)
-      units_.push_back({rule, 0, {}, std::span<const ClassId>(found).subspan(at, std::min(kUnitRows, found.size() - at))});
+      units_.push_back(
+          {rule, 0, {}, std::span<const ClassId>(found).subspan(at, std::min(kUnitRows, found.size() - at))});
   }
 
   Partition& partition_;
@@ -333,7 +337,8 @@ MatchResult run_match_phase(Partition& partition, const MatchRequest& request) {
   MatchResult result = MatchPhase(partition, request).run();
   for (std::size_t r = 0; r < request.plans.size(); ++r)
     if (request.active[r] != 0)
-      result.supersteps = std::max(result.supersteps, static_cast<std::uint32_t>(request.plans[r].variants.front().steps.size()));
+      result.supersteps =
+          std::max(result.supersteps, static_cast<std::uint32_t>(request.plans[r].variants.front().steps.size()));
   return result;
 }
 

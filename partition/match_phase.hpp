@@ -1,7 +1,7 @@
-// The match phase: every active rule's new matches, found over the frozen e-graph. All rules advance together: each rank
-// walks its own rows in parallel tasks; partial matches whose next step lies on other ranks travel there, first to the
-// home of the class they must enter, which sends them to the ranks that hold fitting rows. A match stays on the rank
-// where it was completed.
+// The match phase: every active rule's new matches, found over the frozen e-graph. All rules advance together: each
+// rank walks its own rows in parallel tasks; partial matches whose next step lies on other ranks travel there, first to
+// the home of the class they must enter, which sends them to the ranks that hold fitting rows. A match stays on the
+// rank where it was completed.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +25,11 @@ struct MatchResult {
 
 struct MatchRequest {
   std::span<const RulePlan> plans;
-  std::span<const char> active;                   // per rule: takes part in this iteration
-  std::span<const std::uint32_t> seen;            // per rule: rows with a stamp below are old
-  std::span<const std::uint64_t> store_limit;     // per rule: matches beyond are counted only
-  std::span<const std::uint32_t> class_data_stamp;  // by class id: iteration in which e-class data last changed; may be empty
+  std::span<const char> active;                // per rule: takes part in this iteration
+  std::span<const std::uint32_t> seen;         // per rule: rows with a stamp below are old
+  std::span<const std::uint64_t> store_limit;  // per rule: matches beyond are counted only
+  std::span<const std::uint32_t>
+      class_data_stamp;  // by class id: iteration in which e-class data last changed; may be empty
 };
 
 // Collective. `graph.iteration` is still the iteration before; rows touched in it are in graph.touched.

@@ -31,7 +31,8 @@ class ConcurrentUnionFind {
       if (up == at) return ClassId(at);
       std::uint32_t expected = up;
       const std::uint32_t above = parent(ClassId(up)).load(std::memory_order_relaxed);
-      if (above != up) parent(ClassId(at)).compare_exchange_weak(expected, above, std::memory_order_relaxed);  // halving
+      if (above != up)
+        parent(ClassId(at)).compare_exchange_weak(expected, above, std::memory_order_relaxed);  // halving
       at = above;
     }
   }
@@ -108,7 +109,8 @@ class DistributedMerge {
       : partition_(partition), exchange_(partition.exchange) {
     open_.reserve(requests.size());
     for (const UnionRequest& request : requests)
-      open_.push_back({{partition.global(ClassId(request.a)), 0}, {partition.global(ClassId(request.b)), 0}, request.rule});
+      open_.push_back(
+          {{partition.global(ClassId(request.a)), 0}, {partition.global(ClassId(request.b)), 0}, request.rule});
   }
 
   MergeResult run() {

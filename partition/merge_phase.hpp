@@ -1,7 +1,7 @@
 // The merge phase: union requests become leaders. On one rank, a concurrent union-find (Jayanti and Tarjan, PODC 2016,
 // with links by name, so the outcome does not depend on the schedule). Over ranks, hook-and-jump at the classes' homes
-// (after FastSV, Zhang, Azad and Hu, PP 2020): every request asks its classes' homes for their current parents, the parent
-// with the greater name is hooked under the other, parents jump to their parents; until no request is open and
+// (after FastSV, Zhang, Azad and Hu, PP 2020): every request asks its classes' homes for their current parents, the
+// parent with the greater name is hooked under the other, parents jump to their parents; until no request is open and
 // nothing jumps. No rank ever sees more than its own requests and the answers to them.
 // The leader of merged classes is the one with the least name: the oldest.
 #pragma once
@@ -31,8 +31,8 @@ struct MergeResult {
   std::vector<PendingJoin> joins;
 };
 
-// Collective. Classes in the requests are local ids that were leaders when the phase began. Ghosts' homes must have been
-// notified of all ghosts (Partition::notify_homes).
+// Collective. Classes in the requests are local ids that were leaders when the phase began. Ghosts' homes must have
+// been notified of all ghosts (Partition::notify_homes).
 MergeResult run_merge_phase(Partition& partition, const std::vector<UnionRequest>& requests);
 
 }  // namespace tessera

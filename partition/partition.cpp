@@ -22,7 +22,8 @@ struct ClassNews {  // home to subscriber; followed by data_words words of e-cla
 
 }  // namespace
 
-Partition::Partition(Exchange& exchange_in, const Language& language, SymbolTable& symbols, const PartitionOptions& options)
+Partition::Partition(Exchange& exchange_in, const Language& language, SymbolTable& symbols,
+                     const PartitionOptions& options)
     : exchange(exchange_in),
       workers(options.threads),
       graph(language, symbols, options.shards),
@@ -69,7 +70,8 @@ void Partition::reserve(std::span<const std::size_t> rows, std::span<const std::
 void Partition::reserve_one_more_ghost() {
   const std::uint32_t shard = next_ghost_shard_ & (graph.shards() - 1);
   std::vector<std::size_t> extra(graph.shards(), 0);
-  const std::size_t bound = graph.classes.ids().bound([&](std::uint32_t s) { return std::size_t{s == shard ? 1U : 0U}; });
+  const std::size_t bound =
+      graph.classes.ids().bound([&](std::uint32_t s) { return std::size_t{s == shard ? 1U : 0U}; });
   if (bound <= ghosts_.usable()) return;
   extra[shard] = 1;
   graph.classes.reserve(extra);
@@ -126,7 +128,8 @@ void Partition::splice_members(ClassId leader, std::uint32_t first, RowId last, 
   }
 }
 
-void Partition::add_subscriber(ClassId owned, std::uint32_t rank_in, std::uint64_t member_mask, std::uint64_t parent_mask) {
+void Partition::add_subscriber(ClassId owned, std::uint32_t rank_in, std::uint64_t member_mask,
+                               std::uint64_t parent_mask) {
   if (rank_in == static_cast<std::uint32_t>(rank())) return;
   bool added = false;
   Subscriber& entry = subscribers.entry(owned, rank_in, added);
@@ -200,7 +203,8 @@ void Partition::push_to_subscribers() {
   for (const ClassId cls : changed_)
     if (graph.classes.is_leader(cls)) subscribers.for_each(cls, [&](const Subscriber& s) { send(cls, s.rank); });
   for (const NewSubscriber& fresh : new_subscribers_)
-    if (graph.classes.is_leader(fresh.cls) && !std::ranges::binary_search(changed_, fresh.cls)) send(fresh.cls, fresh.rank);
+    if (graph.classes.is_leader(fresh.cls) && !std::ranges::binary_search(changed_, fresh.cls))
+      send(fresh.cls, fresh.rank);
   changed_.clear();
   new_subscribers_.clear();
   superstep(exchange, outbox, inbox, [&](int, MessageReader& reader) {
@@ -214,7 +218,8 @@ void Partition::push_to_subscribers() {
       ClassRecord& record = graph.classes[cls];
       record.name = news.name;
       record.mask = news.mask;
-      // Data that was known and changed is the analyze phase's to tell: it touches and requeues the rows around the class.
+      // Data that was known and changed is the analyze phase's to tell: it touches and requeues the rows around the
+      // class.
       if (!words.empty() && record.data.is_none()) record.data = graph.data.intern(words);
     }
   });

@@ -53,8 +53,8 @@ class Partition {
   }
   // The local id of a class, making a ghost if this rank does not know it. Single-threaded.
   ClassId local(const NamedClass& named);
-  // The leaders that classes named some iterations ago follow now. Collective; all ranks pass the same classes. A class's
-  // old home stays subscribed to whatever class it was merged into, so it always knows.
+  // The leaders that classes named some iterations ago follow now. Collective; all ranks pass the same classes. A
+  // class's old home stays subscribed to whatever class it was merged into, so it always knows.
   [[nodiscard]] std::vector<GlobalId> leaders(std::span<const NamedClass> classes);
   // As local(), without making a ghost: none if this rank does not know the class.
   [[nodiscard]] ClassId find_local(GlobalId id) const;
@@ -68,13 +68,17 @@ class Partition {
     if (graph.shards() == 1)
       do_link({cls.value, row.value, edge});
     else
-      links_[acting_shard * graph.shards() + graph.classes.ids().owner(cls.value)].push_back({cls.value, row.value, edge});
+      links_[acting_shard * graph.shards() + graph.classes.ids().owner(cls.value)].push_back(
+          {cls.value, row.value, edge});
   }
-  void link_member(std::uint32_t acting_shard, ClassId cls, RowId row) { link(acting_shard, cls, row, LinkRequest::kMember); }
+  void link_member(std::uint32_t acting_shard, ClassId cls, RowId row) {
+    link(acting_shard, cls, row, LinkRequest::kMember);
+  }
   void flush_links();
-  // Puts a chain of this rank's rows, already relabelled, into the leader's member list; `rows_mask` are the operators of
-  // the chain, `class_mask` those of the class it came from. By the owner of the leader's shard.
-  void splice_members(ClassId leader, std::uint32_t first, RowId last, std::uint64_t rows_mask, std::uint64_t class_mask);
+  // Puts a chain of this rank's rows, already relabelled, into the leader's member list; `rows_mask` are the operators
+  // of the chain, `class_mask` those of the class it came from. By the owner of the leader's shard.
+  void splice_members(ClassId leader, std::uint32_t first, RowId last, std::uint64_t rows_mask,
+                      std::uint64_t class_mask);
 
   // --- the ghost protocol; collective, no-ops when alone ---
   // Tells homes of new ghosts and of new operators in ghosts' lists.
@@ -89,7 +93,8 @@ class Partition {
   }
 
   // Room for so many more rows, wide children and classes a shard. Between phases only.
-  void reserve(std::span<const std::size_t> rows, std::span<const std::size_t> wide, std::span<const std::size_t> classes);
+  void reserve(std::span<const std::size_t> rows, std::span<const std::size_t> wide,
+               std::span<const std::size_t> classes);
   void reserve_one_more_ghost();
 
   // Agrees on failure: if any rank passes a nonempty message, all ranks throw Error(kInput) with the lowest rank's.
@@ -111,8 +116,8 @@ class Partition {
   std::shared_ptr<const Placement> placement_;
   Column<GhostRecord> ghosts_;
   boost::unordered_flat_map<GlobalId, ClassId, std::hash<GlobalId>> ghost_of_;
-  std::vector<std::vector<LinkRequest>> links_;        // [acting shard][owner shard]
-  std::vector<std::vector<ClassId>> dirty_ghosts_;     // by owner shard of the ghost
+  std::vector<std::vector<LinkRequest>> links_;     // [acting shard][owner shard]
+  std::vector<std::vector<ClassId>> dirty_ghosts_;  // by owner shard of the ghost
   std::vector<ClassId> changed_;
   struct NewSubscriber {
     ClassId cls;

@@ -22,9 +22,16 @@ struct Splice {
 class RebuildRound {
  public:
   explicit RebuildRound(Partition& partition)
-      : partition_(partition), graph_(partition.graph), shards_(graph_.shards()), inserter_(partition, foreign_, 0),
-        affected_(std::size_t{shards_} * shards_), inserts_(affected_.size()), splices_(affected_.size()), unions_(shards_),
-        rekeyed_(shards_, 0), moved_(shards_, 0) {
+      : partition_(partition),
+        graph_(partition.graph),
+        shards_(graph_.shards()),
+        inserter_(partition, foreign_, 0),
+        affected_(std::size_t{shards_} * shards_),
+        inserts_(affected_.size()),
+        splices_(affected_.size()),
+        unions_(shards_),
+        rekeyed_(shards_, 0),
+        moved_(shards_, 0) {
     inserter_.set_tasks(shards_);
   }
 
@@ -47,7 +54,8 @@ class RebuildRound {
     if (!partition_.alone()) {
       std::vector<NodeResult> no_results;
       inserter_.run_wave([](std::uint64_t) { return std::uint64_t{0}; }, no_results);
-      for (const auto& of_shard : inserter_.unions) result.unions.insert(result.unions.end(), of_shard.begin(), of_shard.end());
+      for (const auto& of_shard : inserter_.unions)
+        result.unions.insert(result.unions.end(), of_shard.begin(), of_shard.end());
     }
     for (std::uint32_t s = 0; s < shards_; ++s) {
       result.unions.insert(result.unions.end(), unions_[s].begin(), unions_[s].end());

@@ -1,7 +1,8 @@
 // The rebuild phase restores congruence after a merge: rows of classes that lost are relabelled, rows that had them as
-// children are re-keyed (canonicalized before they are put anywhere), moved to the rank and shard where the new key lives,
-// and where two rows meet there, one dies and their classes are to be united. One call does one round; the caller merges
-// what a round found and goes on until a round finds nothing (egg's deferred rebuilding, made of supersteps).
+// children are re-keyed (canonicalized before they are put anywhere), moved to the rank and shard where the new key
+// lives, and where two rows meet there, one dies and their classes are to be united. One call does one round; the
+// caller merges what a round found and goes on until a round finds nothing (egg's deferred rebuilding, made of
+// supersteps).
 #pragma once
 
 #include <vector>

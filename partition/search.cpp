@@ -12,9 +12,7 @@
 namespace tessera {
 namespace {
 
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // Adds the time of its life to a phase.
 class PhaseTimer {
@@ -116,6 +114,9 @@ const IterationRecord& Search::iterate() {
   record.phases[static_cast<std::size_t>(Phase::kMatch)].supersteps = matches.supersteps;
   record.visited = matches.visited;
 
+  // What was matched is given up rather than applied on top of too much memory; the rules stay behind and would match
+  // it again.
+  out_of_memory_ = over_memory_limit();
   std::vector<char> apply(rules_.size(), 0);
   bool waiting = false;
   for (std::size_t r = 0; r < rules_.size(); ++r) {
@@ -127,6 +128,7 @@ const IterationRecord& Search::iterate() {
     }
     rule.matches = matches.matches[r];
     rule.seconds = matches.seconds[r];
+    if (out_of_memory_) continue;
     apply[r] = scheduler_.admit(r, rule.matches, record.iteration) ? 1 : 0;
     rule.put_aside = apply[r] == 0;
     waiting = waiting || rule.put_aside;
@@ -153,7 +155,8 @@ bool Search::invariants_hold() const {
   return true;
 }
 
-void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector<char>& apply, IterationRecord& record) {
+void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector<char>& apply,
+                                         IterationRecord& record) {
   const auto phase = [&](Phase p) -> PhaseRecord& { return record.phases[static_cast<std::size_t>(p)]; };
   ApplyResult applied;
   {
@@ -167,6 +170,8 @@ void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector
     record.rules[r].unions = applied.asserted[r];
     record.rules[r].seconds += applied.seconds[r];
   }
+  const bool asserted = std::ranges::any_of(applied.asserted, [](std::uint64_t count) { return count != 0; });
+  phase(Phase::kMerge).supersteps = phase(Phase::kRebuild).supersteps = asserted ? 1 : 0;
   std::vector<UnionRequest> unions = std::move(applied.unions);
   for (;;) {
     std::uint64_t open = unions.size();
@@ -177,28 +182,32 @@ void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector
       PhaseTimer timer(phase(Phase::kMerge));
       merged = run_merge_phase(partition_, unions);
       analysis_.join_merged(merged.joins, plans_);
-      ++phase(Phase::kMerge).supersteps;
     }
     PhaseTimer timer(phase(Phase::kRebuild));
     RebuildResult rebuilt = run_rebuild_round(partition_, merged.losers);
     partition_.notify_homes();
     record.rekeyed += rebuilt.rekeyed;
     unions = std::move(rebuilt.unions);
-    ++phase(Phase::kRebuild).supersteps;
   }
   PhaseTimer timer(phase(Phase::kAnalyze));
   partition_.push_to_subscribers();
   phase(Phase::kAnalyze).supersteps = analysis_.run(applied.made, plans_);
 }
 
+// Time and memory differ between ranks: all decide by the worst.
+bool Search::any_rank(bool here) {
+  std::uint64_t any = here ? 1 : 0;
+  if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&any, 1), Reduction::kMax);
+  return any != 0;
+}
+
+bool Search::over_memory_limit() {
+  return options_.memory_limit_bytes > 0 && any_rank(resident_bytes() >= options_.memory_limit_bytes);
+}
+
 std::optional<StopReason> Search::limit_reached() {
-  // Time and memory differ between ranks: all decide by the worst.
-  std::array<std::uint64_t, 2> worst = {0, 0};
-  if (options_.time_limit_s > 0) worst[0] = now_s() - started_s_ >= options_.time_limit_s ? 1 : 0;
-  if (options_.memory_limit_bytes > 0) worst[1] = resident_bytes() >= options_.memory_limit_bytes ? 1 : 0;
-  if (!partition_.alone()) partition_.exchange.all_reduce(worst, Reduction::kMax);
-  if (worst[1] != 0) return StopReason::kMemory;
-  if (worst[0] != 0) return StopReason::kTime;
+  if (out_of_memory_ || over_memory_limit()) return StopReason::kMemory;
+  if (options_.time_limit_s > 0 && any_rank(now_s() - started_s_ >= options_.time_limit_s)) return StopReason::kTime;
   if (options_.enode_limit > 0 && enodes_ >= options_.enode_limit) return StopReason::kEnodes;
   if (options_.iteration_limit > 0 && records_.size() >= options_.iteration_limit) return StopReason::kIterations;
   return std::nullopt;

@@ -1,6 +1,6 @@
-// Equality saturation over a sharded e-graph: match → apply → merge → rebuild → analyze, until nothing is left to find or
-// a limit is reached. Every rank runs the same Search over its Exchange; all calls are collective.
-// The e-graph after an iteration, and every count here, is the same for any number of ranks, threads and shards.
+// Equality saturation over a sharded e-graph: match → apply → merge → rebuild → analyze, until nothing is left to find
+// or a limit is reached. Every rank runs the same Search over its Exchange; all calls are collective. The e-graph after
+// an iteration, and every count here, is the same for any number of ranks, threads and shards.
 #pragma once
 
 #include <array>
@@ -28,16 +28,19 @@ enum class StopReason : std::uint8_t { kSaturated, kIterations, kEnodes, kMemory
 
 struct SearchOptions {
   PartitionOptions partition;
-  std::uint64_t iteration_limit = 0;  // 0: none; so for the others
-  std::uint64_t enode_limit = 0;      // over all ranks
-  std::uint64_t memory_limit_bytes = 0;  // resident memory of one rank
+  std::uint64_t iteration_limit = 0;     // 0: none; so for the others
+  std::uint64_t enode_limit = 0;         // over all ranks
+  std::uint64_t memory_limit_bytes = 0;  // resident memory of one rank; looked at before matching and before applying
   double time_limit_s = 0;
-  std::uint64_t match_limit = 0;      // per rule and iteration, for rules that set none; 0: none
+  std::uint64_t match_limit = 0;  // per rule and iteration, for rules that set none; 0: none
 };
 
 struct PhaseRecord {
-  double seconds = 0;           // this rank
-  std::uint32_t supersteps = 0; // logical steps: the same on any number of ranks
+  double seconds = 0;  // this rank
+  // Logical steps, the same for any number of ranks and shards: steps of the longest plan, levels of the tallest right
+  // side, one each for merge and rebuild (which alternate as often as the layout needs) if anything was asserted, one
+  // for analyze. How many exchanges they took is counted as traffic.
+  std::uint32_t supersteps = 0;
 };
 
 struct RuleRecord {
@@ -50,12 +53,12 @@ struct RuleRecord {
 
 struct IterationRecord {
   std::uint32_t iteration = 0;
-  std::uint64_t enodes = 0;    // after the iteration, over all ranks
+  std::uint64_t enodes = 0;  // after the iteration, over all ranks
   std::uint64_t eclasses = 0;
-  std::uint64_t visited = 0;   // rows looked at while matching, this rank: a measure of match work
-  std::uint64_t rekeyed = 0;   // rows re-keyed, this rank
-  bool changed = false;        // whether anything is new for the next iteration
-  double seconds = 0;          // this rank, all of it
+  std::uint64_t visited = 0;  // rows looked at while matching, this rank: a measure of match work
+  std::uint64_t rekeyed = 0;  // rows re-keyed, this rank
+  bool changed = false;       // whether anything is new for the next iteration
+  double seconds = 0;         // this rank, all of it
   std::array<PhaseRecord, kPhases> phases;
   std::vector<RuleRecord> rules;
 };
@@ -76,7 +79,7 @@ class Search {
   StopReason run(const std::function<void(const IterationRecord&)>& observe = {});
 
   [[nodiscard]] const std::vector<IterationRecord>& iterations() const { return records_; }
-  [[nodiscard]] std::uint64_t enodes() const { return enodes_; }      // over all ranks, as of the last iteration
+  [[nodiscard]] std::uint64_t enodes() const { return enodes_; }  // over all ranks, as of the last iteration
   [[nodiscard]] std::uint64_t eclasses() const { return eclasses_; }
   [[nodiscard]] const std::vector<Rule>& rules() const { return rules_; }
   [[nodiscard]] const Scheduler& scheduler() const { return scheduler_; }
@@ -87,6 +90,9 @@ class Search {
  private:
   void apply_merge_rebuild_analyze(MatchResult& matches, const std::vector<char>& apply, IterationRecord& record);
   void count();
+  // These three are collective.
+  [[nodiscard]] bool any_rank(bool here);
+  [[nodiscard]] bool over_memory_limit();
   [[nodiscard]] std::optional<StopReason> limit_reached();
 
   const std::vector<Rule>& rules_;
@@ -99,6 +105,7 @@ class Search {
   std::uint64_t enodes_ = 0;
   std::uint64_t eclasses_ = 0;
   double started_s_ = 0;
+  bool out_of_memory_ = false;  // the last iteration's matches were given up
 };
 
 // Resident memory of this process, in bytes; 0 if the system does not tell.

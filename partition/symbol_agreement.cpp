@@ -7,7 +7,8 @@
 namespace tessera {
 namespace {
 
-// A symbol as bytes: operator name, arity, attributes with names spelled out. Equal symbols have equal bytes everywhere.
+// A symbol as bytes: operator name, arity, attributes with names spelled out. Equal symbols have equal bytes
+// everywhere.
 void put_word(std::string& out, std::uint64_t word) { out.append(reinterpret_cast<const char*>(&word), sizeof word); }
 
 void put_text(std::string& out, std::string_view text) {
@@ -27,7 +28,8 @@ std::string encode(const Symbol& symbol) {
     if (value.kind == ValueKind::kName)
       put_text(out, value.as_name().text());
     else
-      for (int i = 0; i < value.size; ++i) put_word(out, static_cast<std::uint64_t>(value.words[static_cast<std::size_t>(i)]));
+      for (int i = 0; i < value.size; ++i)
+        put_word(out, static_cast<std::uint64_t>(value.words[static_cast<std::size_t>(i)]));
   }
   return out;
 }
@@ -63,7 +65,8 @@ class Decoder {
       if (value.kind == ValueKind::kName) {
         value = Value::name(Name(text()));
       } else {
-        for (int i = 0; i < value.size; ++i) value.words[static_cast<std::size_t>(i)] = static_cast<std::int64_t>(word());
+        for (int i = 0; i < value.size; ++i)
+          value.words[static_cast<std::size_t>(i)] = static_cast<std::int64_t>(word());
       }
       result.attributes.push_back(value);
     }
@@ -82,7 +85,8 @@ void agree_on_symbols(Partition& partition, const std::vector<Symbol>& wanted) {
   if (!partition.alone()) {
     std::string mine;
     for (const auto& [bytes, symbol] : all) mine += bytes;
-    partition.exchange.all_gather(std::span(reinterpret_cast<const std::byte*>(mine.data()), mine.size()), partition.inbox);
+    partition.exchange.all_gather(std::span(reinterpret_cast<const std::byte*>(mine.data()), mine.size()),
+                                  partition.inbox);
     const Inbox& inbox = partition.inbox;
     for (std::size_t r = 0; r + 1 < inbox.offset.size(); ++r) {
       Decoder decoder(std::string_view(reinterpret_cast<const char*>(inbox.bytes.data()) + inbox.offset[r],

@@ -1,5 +1,5 @@
-// CHECK(condition): a broken invariant of the engine itself. Prints file, line and the condition, then aborts the process
-// (and with it, under mpirun, every rank). Active in every build; DCHECK only where NDEBUG is not defined.
+// CHECK(condition): a broken invariant of the engine itself. Prints file, line and the condition, then aborts the
+// process (and with it, under mpirun, every rank). Active in every build; DCHECK only where NDEBUG is not defined.
 #pragma once
 
 #include <cstdio>
@@ -14,10 +14,10 @@ namespace tessera::detail {
 
 }  // namespace tessera::detail
 
-#define CHECK(condition)                                                      \
-  do {                                                                        \
-    if (!(condition)) [[unlikely]]                                            \
-      ::tessera::detail::check_failed(__FILE__, __LINE__, #condition);        \
+#define CHECK(condition)                                               \
+  do {                                                                 \
+    if (!(condition)) [[unlikely]]                                     \
+      ::tessera::detail::check_failed(__FILE__, __LINE__, #condition); \
   } while (false)
 
 #ifdef NDEBUG

@@ -13,14 +13,16 @@ namespace tessera {
 std::byte* reserve_address_space(std::size_t bytes) {
   void* p = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED)
-    throw Error(ErrorCode::kResource, "cannot reserve " + std::to_string(bytes >> 20) +
-                                          " MiB of address space (is a virtual-memory limit set?): " + std::strerror(errno));
+    throw Error(ErrorCode::kResource,
+                "cannot reserve " + std::to_string(bytes >> 20) +
+                    " MiB of address space (is a virtual-memory limit set?): " + std::strerror(errno));
   return static_cast<std::byte*>(p);
 }
 
 void commit_memory(std::byte* begin, std::size_t bytes) {
   if (bytes != 0 && mprotect(begin, bytes, PROT_READ | PROT_WRITE) != 0)
-    throw Error(ErrorCode::kResource, "cannot commit " + std::to_string(bytes >> 20) + " MiB of memory: " + std::strerror(errno));
+    throw Error(ErrorCode::kResource,
+                "cannot commit " + std::to_string(bytes >> 20) + " MiB of memory: " + std::strerror(errno));
 }
 
 void release_address_space(std::byte* begin, std::size_t bytes) noexcept { munmap(begin, bytes); }

@@ -1,6 +1,7 @@
-// A growing array whose elements never move: address space is reserved once and committed in steps, so that readers on other
-// threads keep their pointers while a table grows, and growth copies nothing. (A std::vector that reallocates would race with
-// frozen readers; a directory of blocks costs an indirection on every access.) Elements start as all-zero bytes.
+// A growing array whose elements never move: address space is reserved once and committed in steps, so that readers on
+// other threads keep their pointers while a table grows, and growth copies nothing. (A std::vector that reallocates
+// would race with frozen readers; a directory of blocks costs an indirection on every access.) Elements start as
+// all-zero bytes.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,8 @@ class Column {
 
  public:
   // `capacity`: the most elements there will ever be.
-  explicit Column(std::size_t capacity) : reserved_(round_up(capacity * sizeof(T))), data_(reserve_address_space(reserved_)) {}
+  explicit Column(std::size_t capacity)
+      : reserved_(round_up(capacity * sizeof(T))), data_(reserve_address_space(reserved_)) {}
   Column(const Column&) = delete;
   Column& operator=(const Column&) = delete;
   ~Column() { release_address_space(data_, reserved_); }

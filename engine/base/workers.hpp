@@ -20,8 +20,8 @@ class Workers {
   [[nodiscard]] int threads() const { return threads_; }
 
   // Runs task(0) … task(count - 1), in any order, on up to threads() threads; returns when all are done. With
-  // `worthwhile` false, or one task, or one thread, everything runs here, in order: small phases do not pay for threads.
-  // An exception of a task is rethrown here after all tasks have ended.
+  // `worthwhile` false, or one task, or one thread, everything runs here, in order: small phases do not pay for
+  // threads. An exception of a task is rethrown here after all tasks have ended.
   template <class Task>
   void for_each(std::size_t count, bool worthwhile, Task&& task) {
     if (count <= 1 || threads_ == 1 || !worthwhile) {

@@ -18,11 +18,11 @@
 namespace tessera {
 
 struct ClassRecord {
-  std::uint32_t parent;       // union-find: itself when it leads
-  std::uint32_t first_member; // row id + 1, 0: none here
-  std::uint32_t first_edge;   // Edge::value + 1 of the parent list's first entry, 0: none
-  DataId data;                // interned e-class data; none: not known yet
-  std::uint64_t mask;         // operators (id mod 64) of the class's e-nodes on all ranks; a superset
+  std::uint32_t parent;        // union-find: itself when it leads
+  std::uint32_t first_member;  // row id + 1, 0: none here
+  std::uint32_t first_edge;    // Edge::value + 1 of the parent list's first entry, 0: none
+  DataId data;                 // interned e-class data; none: not known yet
+  std::uint64_t mask;          // operators (id mod 64) of the class's e-nodes on all ranks; a superset
   std::uint64_t name;
 };
 static_assert(sizeof(ClassRecord) == 32);

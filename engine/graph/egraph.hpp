@@ -84,7 +84,8 @@ class EGraph {
   ClassTable classes;
   DataTable data;
   std::uint32_t iteration = 0;  // the one under way; the start expression is iteration 0
-  // Rows that became new in this iteration, by acting shard; may hold rows that died since. Cleared when the next begins.
+  // Rows that became new in this iteration, by acting shard; may hold rows that died since. Cleared when the next
+  // begins.
   std::vector<std::vector<RowId>> touched;
 };
 

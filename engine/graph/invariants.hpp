@@ -1,5 +1,5 @@
-// What must hold of one rank's e-graph between iterations. Checked after every phase in debug builds, and by tests; the
-// cost is a few passes over all tables.
+// What must hold of one rank's e-graph between iterations. Checked after every iteration in debug builds, and by tests;
+// the cost is a few passes over all tables.
 #pragma once
 
 #include <cstdint>

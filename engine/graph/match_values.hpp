@@ -13,7 +13,9 @@ namespace tessera {
 // A bound attribute variable: the symbol it was read from and the attribute's position (at most 15).
 struct AttributeReference {
   static constexpr std::uint32_t kPositionBits = 4;
-  static std::uint32_t pack(SymbolId symbol, std::uint32_t position) { return symbol.value << kPositionBits | position; }
+  static std::uint32_t pack(SymbolId symbol, std::uint32_t position) {
+    return symbol.value << kPositionBits | position;
+  }
   static const Value& read(std::uint32_t packed, const SymbolTable& symbols) {
     return symbols[SymbolId(packed >> kPositionBits)].attributes[packed & ((1U << kPositionBits) - 1)];
   }

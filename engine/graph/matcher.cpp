@@ -113,7 +113,8 @@ bool Matcher::bind_row(const Step& step, RowId row) {
   if (step.symbol.is_none() && (!step.constants.empty() || !step.attributes.empty())) {
     const Symbol& symbol = graph_.symbols()[r.symbol];
     for (const ConstantCheck& check : step.constants)
-      if (check.position >= symbol.attributes.size() || !(symbol.attributes[check.position] == check.value)) return false;
+      if (check.position >= symbol.attributes.size() || !(symbol.attributes[check.position] == check.value))
+        return false;
     for (const SlotAction& action : step.attributes) {
       if (action.position >= symbol.attributes.size()) return false;
       if (action.bind)
@@ -128,7 +129,8 @@ bool Matcher::bind_row(const Step& step, RowId row) {
 bool Matcher::conditions_hold(const Step& step) {
   if (step.conditions.empty()) return true;
   const SlotValues values(graph_, *plan_, std::span(slots_).first(plan_->slot_count), remote_);
-  return std::ranges::all_of(step.conditions, [&](std::uint32_t c) { return holds(plan_->rule->conditions[c], values); });
+  return std::ranges::all_of(step.conditions,
+                             [&](std::uint32_t c) { return holds(plan_->rule->conditions[c], values); });
 }
 
 void Matcher::emit() {

@@ -25,10 +25,11 @@ struct Handle {
 // Matches found by one task, a flat row of slots each; and what finding them cost.
 struct MatchOutput {
   explicit MatchOutput(std::size_t rules) : slots(rules), count(rules, 0), seconds(rules, 0), visited(rules, 0) {}
-  std::vector<std::vector<std::uint32_t>> slots;  // per rule: count * slot_count, or fewer if the rule is over its limit
-  std::vector<std::uint64_t> count;               // per rule
-  std::vector<double> seconds;                    // per rule
-  std::vector<std::uint64_t> visited;             // per rule: rows looked at, a measure of work
+  std::vector<std::vector<std::uint32_t>>
+      slots;                           // per rule: count * slot_count, or fewer if the rule is over its limit
+  std::vector<std::uint64_t> count;    // per rule
+  std::vector<double> seconds;         // per rule
+  std::vector<std::uint64_t> visited;  // per rule: rows looked at, a measure of work
 };
 
 struct PartialMatch {
@@ -51,8 +52,8 @@ class Remote {
 
 class Matcher {
  public:
-  // `seen[r]`: rows with a stamp below it are old for rule r. `store_limit[r]`: matches beyond it are counted, not stored.
-  // `remote` is null on a single rank.
+  // `seen[r]`: rows with a stamp below it are old for rule r. `store_limit[r]`: matches beyond it are counted, not
+  // stored. `remote` is null on a single rank.
   Matcher(const EGraph& graph, std::span<const RulePlan> plans, std::span<const std::uint32_t> seen,
           std::span<const std::uint64_t> store_limit, Remote* remote, std::size_t task, MatchOutput& out)
       : graph_(graph), plans_(plans), seen_(seen), store_limit_(store_limit), remote_(remote), task_(task), out_(out) {}
@@ -65,7 +66,7 @@ class Matcher {
   void resume(const PartialMatch& partial);
 
  private:
-  void enter(std::uint32_t step);      // runs step `step` for the bound slots, wherever its rows are
+  void enter(std::uint32_t step);                    // runs step `step` for the bound slots, wherever its rows are
   void walk(const Step& step, std::uint32_t index);  // this rank's rows of a kMembers or kParents step
   void try_row(const Step& step, std::uint32_t index, RowId row);
   [[nodiscard]] bool bind_row(const Step& step, RowId row);

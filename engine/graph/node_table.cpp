@@ -123,7 +123,8 @@ std::size_t NodeTable::live_count() const {
 std::size_t NodeTable::bytes() const {
   std::size_t bytes = 0;
   for (std::uint32_t s = 0; s < shards(); ++s)
-    bytes += ids_.used(s) * sizeof(Row) + wide_ids_.used(s) * sizeof(WideKid) + hashcons_[s].slots.size() * sizeof(Slot);
+    bytes +=
+        ids_.used(s) * sizeof(Row) + wide_ids_.used(s) * sizeof(WideKid) + hashcons_[s].slots.size() * sizeof(Slot);
   return bytes;
 }
 

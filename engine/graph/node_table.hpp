@@ -1,6 +1,6 @@
 // The e-nodes of one rank: fixed-width rows and the hashcons over them.
-// A row holds its symbol, its class, up to two children inline, the links that thread it into its class's member list and
-// its children's parent lists, and the iteration in which it last became new. Wider nodes keep children and parent
+// A row holds its symbol, its class, up to two children inline, the links that thread it into its class's member list
+// and its children's parent lists, and the iteration in which it last became new. Wider nodes keep children and parent
 // links in the wide pool. A hashcons is split over shards by key hash; row storage is dealt to shards by id
 // (graph/shards.hpp). Within a phase a hashcons shard is written by its owner only; rows are never moved.
 // A dead row (merged into its duplicate, or moved to another rank) keeps its links, so that lists stay walkable; its
@@ -28,12 +28,12 @@ struct Edge {
 };
 
 struct Row {
-  SymbolId symbol;                     // none: the row is dead
-  std::uint32_t class_id;              // canonical between iterations
-  std::array<std::uint32_t, 2> kids;   // arity <= 2: children; wide: offset into the pool, arity
-  std::uint32_t next_member;           // row id + 1, 0 at the end (fresh memory is zero)
+  SymbolId symbol;                           // none: the row is dead
+  std::uint32_t class_id;                    // canonical between iterations
+  std::array<std::uint32_t, 2> kids;         // arity <= 2: children; wide: offset into the pool, arity
+  std::uint32_t next_member;                 // row id + 1, 0 at the end (fresh memory is zero)
   std::array<std::uint32_t, 2> next_parent;  // Edge::value of the next entry of the child's parent list
-  std::uint32_t stamp;                 // the iteration in which the row (symbol, children, class) last became new
+  std::uint32_t stamp;                       // the iteration in which the row (symbol, children, class) last became new
 };
 static_assert(sizeof(Row) == 32);
 
@@ -114,7 +114,8 @@ class NodeTable {
     if (slot.row != kEmpty) __builtin_prefetch(&rows_[slot.row]);
   }
   // Adds a row that find() did not find; links are left to the caller. The caller has reserved room.
-  RowId insert(std::uint64_t hash, SymbolId symbol, std::span<const std::uint32_t> kids, ClassId cls, std::uint32_t stamp);
+  RowId insert(std::uint64_t hash, SymbolId symbol, std::span<const std::uint32_t> kids, ClassId cls,
+               std::uint32_t stamp);
   // Puts an existing row under a new key (its kids are already written).
   void insert_existing(std::uint64_t hash, RowId id);
   // Takes the row out of the hashcons under its old key; false if it is not there (already taken out).

@@ -1,4 +1,5 @@
-// Copying programs into programs: how layers are gathered into one start expression, cut out of a network, and put back.
+// Copying programs into programs: how layers are gathered into one start expression, cut out of a network, and put
+// back.
 #pragma once
 
 #include <cstdint>

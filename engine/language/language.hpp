@@ -1,8 +1,8 @@
-// What the engine must be told about a language: which arguments of an operator are children, what is known of an e-class
-// (its data, a join-semilattice as in egg's e-class analyses, Willsey et al., POPL 2021), and what an e-node costs.
-// The engine knows nothing else of tensors. E-class data is a string of 64-bit words in a canonical encoding of the
-// language's choosing: it can be compared, hashed, sent and stored without knowing what it means.
-// A Language is immutable while a search runs and is read by many threads.
+// What the engine must be told about a language: which arguments of an operator are children, what is known of an
+// e-class (its data, a join-semilattice as in egg's e-class analyses, Willsey et al., POPL 2021), and what an e-node
+// costs. The engine knows nothing else of tensors. E-class data is a string of 64-bit words in a canonical encoding of
+// the language's choosing: it can be compared, hashed, sent and stored without knowing what it means. A Language is
+// immutable while a search runs and is read by many threads.
 #pragma once
 
 #include <cstdint>
@@ -69,7 +69,8 @@ class Language {
 
   // The node's own cost, its children's not included; > 0, so that no cycle is ever cheapest. kInfiniteCost: never
   // extract it. Costs are summed with saturation.
-  [[nodiscard]] virtual std::uint64_t cost(const Symbol& symbol, DataView self, std::span<const DataView> kids) const = 0;
+  [[nodiscard]] virtual std::uint64_t cost(const Symbol& symbol, DataView self,
+                                           std::span<const DataView> kids) const = 0;
 };
 
 }  // namespace tessera

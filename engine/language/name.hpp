@@ -1,6 +1,6 @@
-// Interned strings: operator names, tensor names, compute types. A Name is four bytes and compares by identity; the table
-// is one per process and append-only. hash() depends on the characters only, so it may enter digests.
-// Numbers given to names depend on the order of reading: never let them (or operator<) decide a result.
+// Interned strings: operator names, tensor names, compute types. A Name is four bytes and compares by identity; the
+// table is one per process and append-only. hash() depends on the characters only, so it may enter digests. Numbers
+// given to names depend on the order of reading: never let them (or operator<) decide a result.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
-// Operators and symbols. A symbol is an operator together with its static attributes and arity: what an e-node is, apart
-// from its children. `(access-slice ?a 0 0 64)` is the symbol access-slice[0, 0, 64] with one child.
-// One table a rank. Ids are dense and must be the same on all ranks: intern either while all ranks read the same input
-// in the same order, or through partition/'s agreement on new symbols. Reading is safe from many threads while nobody interns.
+// Operators and symbols. A symbol is an operator together with its static attributes and arity: what an e-node is,
+// apart from its children. `(access-slice ?a 0 0 64)` is the symbol access-slice[0, 0, 64] with one child. One table a
+// rank. Ids are dense and must be the same on all ranks: intern either while all ranks read the same input in the same
+// order, or through partition/'s agreement on new symbols. Reading is safe from many threads while nobody interns.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,8 @@ class SymbolTable {
 
   SymbolId intern(Name op, std::span<const Value> attributes, std::uint32_t arity);
   SymbolId intern(OperatorId op, std::span<const Value> attributes, std::uint32_t arity);
-  [[nodiscard]] std::optional<SymbolId> find(OperatorId op, std::span<const Value> attributes, std::uint32_t arity) const;
+  [[nodiscard]] std::optional<SymbolId> find(OperatorId op, std::span<const Value> attributes,
+                                             std::uint32_t arity) const;
 
   [[nodiscard]] const Symbol& operator[](SymbolId id) const { return symbols_[id.value]; }
   [[nodiscard]] std::size_t size() const { return symbols_.size(); }

@@ -67,7 +67,8 @@ class Compiler {
       atoms_.push_back(t);
       term_slot_[t] = new_slot(SlotKind::kClass);
       for (const AttributeExpression& attribute : term.attributes)
-        if (attribute.kind == AttributeExpression::Kind::kVariable && plan_.variable_slot[attribute.variable] == kNoSlot)
+        if (attribute.kind == AttributeExpression::Kind::kVariable &&
+            plan_.variable_slot[attribute.variable] == kNoSlot)
           plan_.variable_slot[attribute.variable] = new_slot(SlotKind::kAttribute);
     }
     // Atoms in the order root first: the age constraints follow this order.
@@ -75,8 +76,9 @@ class Compiler {
     plan_.root_slot = term_slot_[left.root()];
     if (plan_.slot_count > kMaxSlots)
       throw Error(ErrorCode::kInput,
-                  "rule " + rule_.name + " needs " + std::to_string(plan_.slot_count) + " variables and operators on its left side; at most " +
-                      std::to_string(kMaxSlots) + " are supported",
+                  "rule " + rule_.name + " needs " + std::to_string(plan_.slot_count) +
+                      " variables and operators on its left side; at most " + std::to_string(kMaxSlots) +
+                      " are supported",
                   rule_.where);
     plan_.needs_data.assign(plan_.slot_count, false);
     std::vector<VariableIndex> data;
@@ -149,7 +151,8 @@ class Compiler {
       if (condition_done_[c]) continue;
       std::vector<VariableIndex> variables;
       collect_variables(rule_.conditions[c], rule_, variables);
-      if (std::all_of(variables.begin(), variables.end(), [&](VariableIndex v) { return bound_[plan_.variable_slot[v]]; })) {
+      if (std::all_of(variables.begin(), variables.end(),
+                      [&](VariableIndex v) { return bound_[plan_.variable_slot[v]]; })) {
         condition_done_[c] = true;
         step.conditions.push_back(c);
       }

@@ -1,10 +1,10 @@
-// Match plans. A left side of k operators ("atoms") compiles to k variants for semi-naive matching (as egglog does, Zhang
-// et al., PLDI 2023): variant i starts from the rows of atom i that are new since the rule last ran, demands old rows for atoms
-// before i and takes any for atoms after i, so that a match is found exactly once, in the iteration it becomes possible.
-// From its start a variant walks from class to class: down into a bound child's members, or up into a bound class's
-// parents. A rule that never ran uses variant 0 alone, over all rows.
-// A match is a row of 32-bit slots: a handle of a class for each class position of the left side, and a reference into the
-// symbol table for each attribute variable.
+// Match plans. A left side of k operators ("atoms") compiles to k variants for semi-naive matching (as egglog does,
+// Zhang et al., PLDI 2023): variant i starts from the rows of atom i that are new since the rule last ran, demands old
+// rows for atoms before i and takes any for atoms after i, so that a match is found exactly once, in the iteration it
+// becomes possible. From its start a variant walks from class to class: down into a bound child's members, or up into a
+// bound class's parents. A rule that never ran uses variant 0 alone, over all rows. A match is a row of 32-bit slots: a
+// handle of a class for each class position of the left side, and a reference into the symbol table for each attribute
+// variable.
 #pragma once
 
 #include <cstdint>
@@ -82,12 +82,12 @@ struct RulePlan {
     SymbolId symbol;  // none: attributes are computed for each match
     std::vector<AttributeExpression> attributes;
     std::vector<Operand> kids;
-    std::uint32_t height = 0;  // 0: all children are slots
+    std::uint32_t height = 0;          // 0: all children are slots
     std::uint32_t computed = kNoSlot;  // index among the rule's computed symbols
   };
-  std::vector<Build> builds;   // the last one is the root; empty when the right side is a variable
-  Operand right_root;          // when builds is empty: the slot
-  std::uint32_t height = 0;    // waves needed
+  std::vector<Build> builds;  // the last one is the root; empty when the right side is a variable
+  Operand right_root;         // when builds is empty: the slot
+  std::uint32_t height = 0;   // waves needed
   std::uint32_t computed_symbols = 0;
 };
 

@@ -30,21 +30,52 @@ using VariableIndex = std::uint32_t;  // into Rule::variables
 
 // Functions on attribute values that every language has. Accessors of e-class data come from the Language.
 enum class ValueFunction : std::uint8_t {
-  kAdd, kSubtract, kMultiply, kDivide, kModulo, kMin, kMax, kCeilDivide, kRoundUp,
-  kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kAnd, kOr, kNot, kDivides, kIf,
-  kShape, kList, kAccessShape, kShapePart, kItemPart, kConcat, kAt, kLength, kProduct, kWithAt,
-  kSliceShape, kInsertAxis, kRemoveAxis, kSwap, kAccessor,
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kDivide,
+  kModulo,
+  kMin,
+  kMax,
+  kCeilDivide,
+  kRoundUp,
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kAnd,
+  kOr,
+  kNot,
+  kDivides,
+  kIf,
+  kShape,
+  kList,
+  kAccessShape,
+  kShapePart,
+  kItemPart,
+  kConcat,
+  kAt,
+  kLength,
+  kProduct,
+  kWithAt,
+  kSliceShape,
+  kInsertAxis,
+  kRemoveAxis,
+  kSwap,
+  kAccessor,
 };
 
 // An expression over attribute variables and e-class data, evaluated once per match.
 struct AttributeExpression {
   enum class Kind : std::uint8_t { kConstant, kVariable, kCall };
   Kind kind = Kind::kConstant;
-  Value constant;              // kConstant
-  VariableIndex variable = 0;  // kVariable: a kAttribute or kLet variable
+  Value constant;                                // kConstant
+  VariableIndex variable = 0;                    // kVariable: a kAttribute or kLet variable
   ValueFunction function = ValueFunction::kAdd;  // kCall
-  int accessor = -1;                   // kCall with function kAccessor: Language::accessor of it,
-  VariableIndex class_variable = 0;    //   applied to the data of this kClass variable, then to the arguments
+  int accessor = -1;                             // kCall with function kAccessor: Language::accessor of it,
+  VariableIndex class_variable = 0;              //   applied to the data of this kClass variable, then to the arguments
   std::vector<AttributeExpression> arguments;
   Where where;
   Name accessor_name;  // kAccessor: the function as written, for messages

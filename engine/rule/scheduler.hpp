@@ -1,6 +1,6 @@
-// Which rules take part in an iteration: exponential backoff as in egg (Willsey et al., POPL 2021), on global counts, so
-// that every rank decides the same. A rule with more matches than its budget is put aside for some iterations, and budget
-// and wait double each time; the wait is capped, so that a rule which matches everything is not starved. Of one
+// Which rules take part in an iteration: exponential backoff as in egg (Willsey et al., POPL 2021), on global counts,
+// so that every rank decides the same. A rule with more matches than its budget is put aside for some iterations, and
+// budget and wait double each time; the wait is capped, so that a rule which matches everything is not starved. Of one
 // iteration's matches of a rule either all are applied or none. Pinned rules are never put aside.
 #pragma once
 
@@ -20,12 +20,14 @@ struct RuleSchedule {
 
 class Scheduler {
  public:
-  static constexpr std::uint32_t kFirstWait = 5;   // iterations
+  static constexpr std::uint32_t kFirstWait = 5;  // iterations
   static constexpr std::uint32_t kLongestWait = 40;
 
   explicit Scheduler(std::vector<RuleSchedule> rules) : rules_(std::move(rules)) {}
 
-  [[nodiscard]] bool active(std::size_t rule, std::uint32_t iteration) const { return iteration >= rules_[rule].aside_until; }
+  [[nodiscard]] bool active(std::size_t rule, std::uint32_t iteration) const {
+    return iteration >= rules_[rule].aside_until;
+  }
   // Matches beyond this many need not be kept: they will not be applied.
   [[nodiscard]] std::uint64_t budget(std::size_t rule) const {
     const RuleSchedule& r = rules_[rule];

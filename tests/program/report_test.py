@@ -25,7 +25,8 @@ FORMAT = {
                     "rules": [{"name": str, "matches": COUNT, "unions": COUNT}], "phases": [PHASE]}],
     "rules": [{"name": str, "seconds": SECONDS, "matches": COUNT, "applications": COUNT, "times_put_aside": COUNT}],
     "ranks": [{"rank": COUNT, "peak_memory_bytes": COUNT, "enodes": COUNT, "bytes_sent": COUNT, "bytes_received": COUNT,
-               "messages_sent": COUNT, "messages_received": COUNT, "busy_seconds": SECONDS}],
+               "messages_sent": COUNT, "messages_received": COUNT, "exchanges": COUNT,
+               "busy_seconds": SECONDS}],
     "phases": [PHASE], "unattributed_seconds": SECONDS, "total_seconds": SECONDS,
 }
 

@@ -35,8 +35,8 @@ std::string counts_text(const Search& search) {
   for (const IterationRecord& record : search.iterations()) {
     text << "iteration " << record.iteration << ": " << record.enodes << " e-nodes, " << record.eclasses
          << " e-classes, " << (record.changed ? "changed" : "unchanged") << "; supersteps";
-    for (const Phase phase : {Phase::kMatch, Phase::kApply, Phase::kAnalyze})
-      text << ' ' << phase_name(phase) << ' ' << record.phases[static_cast<std::size_t>(phase)].supersteps;
+    for (std::size_t phase = 0; phase < kPhases; ++phase)
+      text << ' ' << phase_name(static_cast<Phase>(phase)) << ' ' << record.phases[phase].supersteps;
     text << '\n';
     for (std::size_t r = 0; r < record.rules.size(); ++r) {
       const RuleRecord& rule = record.rules[r];

@@ -34,10 +34,8 @@ struct RankShare {
 struct Outcome {
   StopReason stop = StopReason::kSaturated;
   std::string digest;
-  // Every count of every iteration: e-nodes, e-classes; supersteps of match, apply and analyze; per rule what it
-  // matched, asserted, and whether it was put aside. (Rounds of merge and rebuild are work, not result: where two rules
-  // make one new e-node in one superstep, it depends on who comes first whether it is made in its e-class or joined to
-  // it.)
+  // Every count of every iteration: e-nodes, e-classes, supersteps of every phase; per rule what it matched, asserted,
+  // and whether it was put aside.
   std::string counts;
   std::string program;               // as program.glenside; empty for terms
   std::vector<std::uint64_t> costs;  // of the roots; empty for terms
