@@ -7,6 +7,7 @@
 #include <chrono>
 #include <fstream>
 
+#include "engine/graph/compaction.hpp"
 #include "engine/graph/invariants.hpp"
 
 namespace tessera {
@@ -188,6 +189,10 @@ void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector
     partition_.notify_homes();
     record.rekeyed += rebuilt.rekeyed;
     unions = std::move(rebuilt.unions);
+  }
+  {
+    PhaseTimer timer(phase(Phase::kRebuild));
+    compact_if_worthwhile(partition_.graph, partition_.workers);
   }
   PhaseTimer timer(phase(Phase::kAnalyze));
   partition_.push_to_subscribers();

@@ -8,7 +8,7 @@
 namespace tessera {
 
 NodeTable::NodeTable(std::uint32_t shards)
-    : ids_(shards), wide_ids_(shards), rows_(kMaxRows), wide_(kMaxRows / 2), hashcons_(shards) {
+    : ids_(shards), wide_ids_(shards), rows_(kMaxRows), wide_(kMaxRows / 2), hashcons_(shards), free_(shards) {
   for (Hashcons& table : hashcons_) grow(table, 0);
 }
 
@@ -48,7 +48,14 @@ RowId NodeTable::find(std::uint64_t hash, SymbolId symbol, std::span<const std::
 RowId NodeTable::insert(std::uint64_t hash, SymbolId symbol, std::span<const std::uint32_t> kids, ClassId cls,
                         std::uint32_t stamp) {
   const std::uint32_t shard = shard_of_hash(hash);
-  const RowId id(ids_.allocate(shard));
+  std::vector<std::uint32_t>& free = free_[shard];
+  RowId id;
+  if (free.empty()) {
+    id = RowId(ids_.allocate(shard));
+  } else {
+    id = RowId(free.back());
+    free.pop_back();
+  }
   Row& row = rows_[id.value];
   row = {symbol, cls.value, {0, 0}, 0, {Edge::kEnd, Edge::kEnd}, stamp};
   if (kids.size() <= kInlineArity) {
@@ -118,6 +125,21 @@ std::size_t NodeTable::live_count() const {
   std::int64_t live = 0;
   for (const Hashcons& table : hashcons_) live += table.live;
   return static_cast<std::size_t>(live);
+}
+
+std::size_t NodeTable::dead_count() const {
+  std::size_t held = 0;
+  for (std::uint32_t s = 0; s < shards(); ++s) held += ids_.used(s) - free_[s].size();
+  return held - live_count();
+}
+
+void NodeTable::free_dead_rows(std::uint32_t shard) {
+  std::vector<std::uint32_t>& free = free_[shard];
+  free.clear();
+  for (std::uint32_t at = ids_.used(shard); at-- > 0;) {  // the lowest ids are used first
+    const std::uint32_t id = ids_.id(shard, at);
+    if (!is_live(RowId(id))) free.push_back(id);
+  }
 }
 
 std::size_t NodeTable::bytes() const {

@@ -4,7 +4,8 @@
 // links in the wide pool. A hashcons is split over shards by key hash; row storage is dealt to shards by id
 // (graph/shards.hpp). Within a phase a hashcons shard is written by its owner only; rows are never moved.
 // A dead row (merged into its duplicate, or moved to another rank) keeps its links, so that lists stay walkable; its
-// symbol is none, which no pattern matches. Dead slots are not reused while stale references may live.
+// symbol is none, which no pattern matches. Its slot is used again only after all lists have dropped it
+// (graph/compaction.hpp).
 #pragma once
 
 #include <array>
@@ -130,6 +131,10 @@ class NodeTable {
   void reserve(std::span<const std::size_t> extra_rows, std::span<const std::size_t> extra_wide);
 
   [[nodiscard]] std::size_t live_count() const;
+  // Rows that are dead and still hold their slots.
+  [[nodiscard]] std::size_t dead_count() const;
+  // Gives the slots of the shard's dead rows back. No list may hold them any more. By the owner of the shard.
+  void free_dead_rows(std::uint32_t shard);
   [[nodiscard]] const ShardedIds& ids() const { return ids_; }
   [[nodiscard]] std::size_t bytes() const;  // memory in use, for reports
 
@@ -153,6 +158,7 @@ class NodeTable {
   Column<Row> rows_;
   Column<WideKid> wide_;
   std::vector<Hashcons> hashcons_;
+  std::vector<std::vector<std::uint32_t>> free_;  // by shard: row ids to be used again
 };
 
 }  // namespace tessera

@@ -71,6 +71,30 @@ TEST(NodeTable, FindsWhatWasInsertedAndNothingElse) {
   }
 }
 
+TEST(NodeTable, UsesTheSlotsOfDeadRowsAgain) {
+  NodeTable table(1);
+  reserve(table, 64, 0);
+  const auto insert = [&](std::uint32_t kid) {
+    const std::vector<std::uint32_t> kids = {kid};
+    return table.insert(NodeTable::hash_key(SymbolId(1), kids), SymbolId(1), kids, ClassId(0), 0);
+  };
+  std::vector<RowId> rows;
+  for (std::uint32_t kid = 0; kid < 10; ++kid) rows.push_back(insert(kid));
+  for (const std::size_t dying : {2U, 7U}) {
+    ASSERT_TRUE(table.erase(table.hash_row(rows[dying], 1), rows[dying]));
+    table.kill(rows[dying], 0);
+  }
+  EXPECT_EQ(table.dead_count(), 2U);
+  table.free_dead_rows(0);
+  EXPECT_EQ(table.dead_count(), 0U);
+  EXPECT_EQ(table.live_count(), 8U);
+  EXPECT_EQ(insert(20), rows[2]);
+  EXPECT_EQ(insert(21), rows[7]);
+  EXPECT_EQ(table.ids().used(0), 10U);
+  insert(22);
+  EXPECT_EQ(table.ids().used(0), 11U);
+}
+
 TEST(NodeTable, EdgesNameRowAndPositionForNarrowAndWideRows) {
   NodeTable table(2);
   reserve(table, 64, 64);
