@@ -213,6 +213,7 @@ bool Search::over_memory_limit() {
 std::optional<StopReason> Search::limit_reached() {
   if (out_of_memory_ || over_memory_limit()) return StopReason::kMemory;
   if (options_.time_limit_s > 0 && any_rank(now_s() - started_s_ >= options_.time_limit_s)) return StopReason::kTime;
+  if (partition_.graph.iteration >= ClassTable::kLastIteration) return StopReason::kIterations;
   if (options_.enode_limit > 0 && enodes_ >= options_.enode_limit) return StopReason::kEnodes;
   if (options_.iteration_limit > 0 && records_.size() >= options_.iteration_limit) return StopReason::kIterations;
   return std::nullopt;

@@ -27,4 +27,10 @@ void commit_memory(std::byte* begin, std::size_t bytes) {
 
 void release_address_space(std::byte* begin, std::size_t bytes) noexcept { munmap(begin, bytes); }
 
+void refuse_growth(std::size_t wanted_bytes, std::size_t reserved_bytes) {
+  throw Error(ErrorCode::kResource, "one rank's table would need " + std::to_string(wanted_bytes >> 20) +
+                                        " MiB, more than the " + std::to_string(reserved_bytes >> 20) +
+                                        " MiB it can address: use more ranks");
+}
+
 }  // namespace tessera

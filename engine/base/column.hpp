@@ -15,6 +15,8 @@ std::byte* reserve_address_space(std::size_t bytes);
 // Makes [begin, begin + bytes) readable and writable (zeros until written); throws Error(kResource).
 void commit_memory(std::byte* begin, std::size_t bytes);
 void release_address_space(std::byte* begin, std::size_t bytes) noexcept;
+// Throws Error(kResource): a table has no room for so much.
+[[noreturn]] void refuse_growth(std::size_t wanted_bytes, std::size_t reserved_bytes);
 
 template <class T>
 class Column {
@@ -29,10 +31,11 @@ class Column {
   ~Column() { release_address_space(data_, reserved_); }
 
   // Makes indices below `count` usable. Not thread-safe: call it between phases, with an upper bound; what is not
-  // touched costs no memory.
+  // touched costs no memory. Throws Error(kResource) beyond the capacity.
   void ensure(std::size_t count) {
     const std::size_t wanted = count * sizeof(T);
     if (wanted <= committed_) return;
+    if (wanted > reserved_) refuse_growth(wanted, reserved_);
     std::size_t target = round_up(wanted + wanted / 8);
     if (target > reserved_) target = reserved_;
     commit_memory(data_ + committed_, target - committed_);

@@ -30,6 +30,7 @@ static_assert(sizeof(ClassRecord) == 32);
 class ClassTable {
  public:
   static constexpr int kHashBits = 48;
+  static constexpr std::uint32_t kLastIteration = (1U << (64 - kHashBits)) - 1;  // that a name can say
 
   explicit ClassTable(std::uint32_t shards) : ids_(shards), records_(kMaxClasses) {}
 

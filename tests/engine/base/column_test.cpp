@@ -19,6 +19,12 @@ TEST(Column, StartsAsZerosAndKeepsElementsInPlaceWhileGrowing) {
   EXPECT_GE(column.usable(), std::size_t{1} << 21);
 }
 
+TEST(Column, RefusesMoreThanItsCapacity) {
+  Column<std::uint64_t> column(1 << 14);
+  column.ensure(1 << 14);
+  EXPECT_THROW(column.ensure((1 << 14) + 1), Error);
+}
+
 TEST(Column, RefusesMoreThanTheSystemHas) { EXPECT_THROW(Column<std::uint64_t>(std::size_t{1} << 60), Error); }
 
 }  // namespace
