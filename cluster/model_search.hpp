@@ -38,7 +38,7 @@ struct ModelSearch {
                                             TensorLanguage& language);
 
 // A layer's extracted program over the tensors of SearchedLayer::alone (one root). `data`: infer_data of extracted.
-[[nodiscard]] Expression layer_program(const ModelSearch& search, std::size_t layer, const Expression& extracted,
+[[nodiscard]] Expression layer_program(const ModelSearch& search, std::size_t index, const Expression& extracted,
                                        const std::vector<DataWords>& data, SymbolTable& symbols);
 
 // The whole extracted network over the network's own tensors, with the network's roots. `programs`: per searched layer.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "engine/base/sorted.hpp"
+
 namespace tessera {
 
 void Analysis::fail(std::uint32_t rule, std::span<const RulePlan> plans, const std::string& message) {
@@ -109,9 +111,7 @@ std::uint32_t Analysis::run(const std::vector<Inserter::Made>& made, std::span<c
         if (join(proposal.cls.index(), words, proposal.rule, plans)) changed_.push_back(proposal.cls.index());
       }
     });
-    std::ranges::sort(changed_);
-    const auto [first, last] = std::ranges::unique(changed_);
-    changed_.erase(first, last);
+    sort_unique(changed_);
     busy = changed_.empty() && queue_.empty() ? 0 : 1;
     for (const ClassId cls : changed_) {
       if (!graph_.classes.is_leader(cls)) continue;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "engine/base/error.hpp"
+#include "engine/base/sorted.hpp"
 
 namespace tessera {
 namespace {
@@ -218,9 +219,7 @@ void Extraction::relax() {
         }
       }
     });
-    std::ranges::sort(news_);
-    const auto [first, last] = std::ranges::unique(news_);
-    news_.erase(first, last);
+    sort_unique(news_);
     for (const ClassId cls : news_) {
       const GlobalId id(partition_.rank(), cls);
       partition_.subscribers.for_each(

@@ -218,8 +218,9 @@ class DistributedMerge {
   void spread_losses() {
     EGraph& graph = partition_.graph;
     Outbox takeovers(partition_.ranks());
-    for (const auto& [value, hooked] : hooked_) {
-      const ClassId loser(value);
+    for (const auto& entry : hooked_) {
+      const ClassId loser(entry.first);
+      const Hooked& hooked = entry.second;
       const ClassRecord& record = graph.classes[loser];
       const int to = hooked.parent.id.home();
       const DataView words = record.data.is_none() ? DataView{} : graph.data[record.data];

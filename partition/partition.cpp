@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/error.hpp"
+#include "engine/base/sorted.hpp"
 
 namespace tessera {
 namespace {
@@ -146,7 +147,7 @@ void Partition::flush_links() {
   if (total == 0) return;
   workers.for_each(shards, total > 4096, [&](std::size_t owner) {
     for (std::uint32_t acting = 0; acting < shards; ++acting) {
-      std::vector<LinkRequest>& bucket = links_[acting * shards + owner];
+      std::vector<LinkRequest>& bucket = links_[std::size_t{acting} * shards + owner];
       for (const LinkRequest& request : bucket) do_link(request);
       bucket.clear();
     }
@@ -197,9 +198,7 @@ void Partition::push_to_subscribers() {
     outbox.put(static_cast<int>(to), ClassNews{id, record.name, record.mask, words.size()});
     outbox.put_all(static_cast<int>(to), words);
   };
-  std::ranges::sort(changed_);
-  const auto [first, last] = std::ranges::unique(changed_);
-  changed_.erase(first, last);
+  sort_unique(changed_);
   for (const ClassId cls : changed_)
     if (graph.classes.is_leader(cls)) subscribers.for_each(cls, [&](const Subscriber& s) { send(cls, s.rank); });
   for (const NewSubscriber& fresh : new_subscribers_)

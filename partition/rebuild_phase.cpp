@@ -47,7 +47,7 @@ class RebuildRound {
     partition_.flush_links();
     partition_.workers.for_each(shards_, worthwhile, [&](std::size_t owner) {
       for (std::uint32_t acting = 0; acting < shards_; ++acting)
-        for (const Splice& splice : splices_[acting * shards_ + owner])
+        for (const Splice& splice : splices_[std::size_t{acting} * shards_ + owner])
           partition_.splice_members(splice.leader, splice.first, splice.last, splice.rows_mask, splice.class_mask);
     });
     RebuildResult result;

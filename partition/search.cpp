@@ -30,6 +30,7 @@ class PhaseTimer {
 
 std::vector<RuleSchedule> schedules(const std::vector<Rule>& rules, std::uint64_t default_limit) {
   std::vector<RuleSchedule> result;
+  result.reserve(rules.size());
   for (const Rule& rule : rules)
     result.push_back({rule.match_limit != 0 ? rule.match_limit : default_limit, rule.pinned, 0, 0, 0});
   return result;

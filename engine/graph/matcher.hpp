@@ -66,7 +66,7 @@ class Matcher {
   void resume(const PartialMatch& partial);
 
  private:
-  void enter(std::uint32_t step);                    // runs step `step` for the bound slots, wherever its rows are
+  void enter(std::uint32_t index);                   // runs a step for the bound slots, wherever its rows are
   void walk(const Step& step, std::uint32_t index);  // this rank's rows of a kMembers or kParents step
   void try_row(const Step& step, std::uint32_t index, RowId row);
   [[nodiscard]] bool bind_row(const Step& step, RowId row);
