@@ -31,7 +31,7 @@ class RelayWriter {
   }
   // Binds `call` to a new name and returns the name.
   std::string bind(const std::string& call, const Dims& dims) {
-    const std::string name = "%" + std::to_string(next_++);
+    std::string name = "%" + std::to_string(next_++);
     body_ += "  " + name + " = " + call + " /* ty=" + type_text(dims) + " */;\n";
     return name;
   }

@@ -14,7 +14,7 @@ class Reader {
  public:
   Reader(const Sexpr& text, TensorLanguage& language) : text_(text), language_(language) {}
 
-  void declare(const TensorDeclaration& declaration, const Where& where);
+  void declare(const TensorDeclaration& tensor, const Where& where);
   // The declaration in `(tensor name (shape n ...) [dtype])`.
   [[nodiscard]] TensorDeclaration declaration(SexprId form) const;
 

@@ -15,7 +15,7 @@ std::string LayerNames::from_weight(Name weight, LayerKind kind) {
   if (count == 1) return name;
   // A numbered name may itself be taken; try on.
   for (int number = count;; ++number) {
-    const std::string candidate = name + "-" + std::to_string(number);
+    std::string candidate = name + "-" + std::to_string(number);
     if (used_.emplace(candidate, 1).second) return candidate;
   }
 }
