@@ -40,7 +40,7 @@ void clean_parents(EGraph& graph, ClassId cls) {
 
 bool compact_if_worthwhile(EGraph& graph, Workers& workers) {
   const std::size_t dead = graph.nodes.dead_count();
-  if (dead < kFewestDead || dead * 4 < graph.nodes.live_count()) return false;
+  if (dead < kFewestDead || dead * 2 < graph.nodes.live_count()) return false;
   // A class's lists are written by the owner of the class's shard, whichever shards the rows are of: each link field
   // belongs to one list.
   const ShardedIds& classes = graph.classes.ids();

@@ -8,8 +8,8 @@
 
 namespace tessera {
 
-// Drops dead rows from all lists and gives their slots back, if they are more than a quarter of the live ones: so the
-// cost, a walk of all lists, is paid by the deaths since the last time. Between phases only; ids of dead rows held
+// Drops dead rows from all lists and gives their slots back, if they are more than half as many as the live ones: so
+// the cost, a walk of all lists, is paid by the deaths since the last time. Between phases only; ids of dead rows held
 // elsewhere (EGraph::touched) are dropped too. Returns whether it was done.
 bool compact_if_worthwhile(EGraph& graph, Workers& workers);
 

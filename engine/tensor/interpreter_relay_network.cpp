@@ -222,7 +222,7 @@ View<T> reduce(const View<T>& items, Reduction reduction) {
     case Reduction::kMean:
       break;
   }
-  const View<T> sum = fold(items, [](T a, T b) { return wrapping_add(a, b); });
+  View<T> sum = fold(items, [](T a, T b) { return wrapping_add(a, b); });
   if (reduction == Reduction::kSum) return sum;
   const T count = static_cast<T>(element_count(items.item()));
   return map_elements(sum, sum.split, [count](T a) { return static_cast<T>(a / count); });

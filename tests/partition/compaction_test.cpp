@@ -32,7 +32,7 @@ TEST(Compaction, KeepsDeadRowsFewAndTheGraphWhole) {
         const StopReason reason = search.run([&](const IterationRecord&) {
           const NodeTable& nodes = search.partition().graph.nodes;
           EXPECT_TRUE(search.invariants_hold());
-          EXPECT_TRUE(nodes.dead_count() < 1024 || nodes.dead_count() * 4 < nodes.live_count());
+          EXPECT_TRUE(nodes.dead_count() < 1024 || nodes.dead_count() * 2 < nodes.live_count());
         });
         EXPECT_EQ(reason, StopReason::kSaturated);
         EXPECT_EQ(search.enodes(), 18'669U);  // 3^9 - 2^10 + 1 ordered splits of nine summands, and nine numbers
