@@ -128,9 +128,9 @@ const IterationRecord& Search::iterate() {
       waiting = true;
       continue;
     }
-    rule.matches = matches.matches[r];
     rule.seconds = matches.seconds[r];
     if (out_of_memory_) continue;
+    rule.matches = matches.matches[r];
     apply[r] = scheduler_.admit(r, rule.matches, record.iteration) ? 1 : 0;
     rule.put_aside = apply[r] == 0;
     waiting = waiting || rule.put_aside;
@@ -140,13 +140,16 @@ const IterationRecord& Search::iterate() {
   apply_merge_rebuild_analyze(matches, apply, record);
 
   DCHECK(invariants_hold());
+  // Rows that were made and died again are nothing new, and whether there are any depends on the layout.
   std::uint64_t touched = 0;
-  for (const auto& list : graph.touched) touched += list.size();
+  for (const auto& list : graph.touched)
+    touched +=
+        static_cast<std::uint64_t>(std::ranges::count_if(list, [&](RowId row) { return graph.nodes.is_live(row); }));
   if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&touched, 1), Reduction::kSum);
   count();
   record.enodes = enodes_;
   record.eclasses = eclasses_;
-  record.changed = touched != 0 || (waiting && scheduler_.release_all(record.iteration + 1));
+  record.changed = out_of_memory_ || touched != 0 || (waiting && scheduler_.release_all(record.iteration + 1));
   record.seconds = now_s() - begin;
   records_.push_back(std::move(record));
   return records_.back();
