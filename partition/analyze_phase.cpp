@@ -57,10 +57,10 @@ void Analysis::join_merged(const std::vector<PendingJoin>& joins, std::span<cons
   partition_.agree_on_error(failure_);
 }
 
-std::uint32_t Analysis::run(const std::vector<Inserter::Made>& made, std::span<const RulePlan> plans) {
+std::uint32_t Analysis::run(const std::vector<MadeRow>& made, std::span<const RulePlan> plans) {
   if (!graph_.language().has_data()) return 0;
   std::unordered_map<std::uint32_t, std::uint32_t> rule_of;
-  for (const Inserter::Made& m : made) rule_of.emplace(m.row.value, m.rule);
+  for (const MadeRow& m : made) rule_of.emplace(m.row.value, m.rule);
   for (const auto& list : graph_.touched) queue_.insert(queue_.end(), list.begin(), list.end());
   std::vector<RowId> rows;
   std::vector<DataView> kids;

@@ -23,7 +23,7 @@ class Analysis {
   // Carries the data of everything touched in this iteration upward. Rows around classes whose known data changed count
   // as touched, for a condition may hold now that did not before. Collective. Returns the rounds needed, the same on
   // any number of ranks.
-  std::uint32_t run(const std::vector<Inserter::Made>& made, std::span<const RulePlan> plans);
+  std::uint32_t run(const std::vector<MadeRow>& made, std::span<const RulePlan> plans);
 
   // By class id: the iteration in which the class's known data last changed; shorter than the class table.
   [[nodiscard]] std::span<const std::uint32_t> data_stamp() const { return data_stamp_; }

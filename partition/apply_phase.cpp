@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <numeric>
 #include <optional>
 
 #include "engine/graph/match_values.hpp"
@@ -13,7 +14,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kPieceMatches = 4096;
-constexpr std::size_t kSliceResults = std::size_t{1} << 19;
+// Requests of a slice should fit into a core's cache; threads and ranks must have enough of them between two barriers.
+constexpr std::size_t kSliceResults = std::size_t{1} << 14;
+constexpr std::size_t kSliceThreads = 4;
+constexpr std::size_t kMostSliceResults = std::size_t{1} << 20;
 
 // Consecutive matches of one rule, found by one task.
 struct Piece {
@@ -45,11 +49,14 @@ class ApplyPhase {
 
   ApplyResult run() {
     cut_pieces();
+    const auto threads = static_cast<std::size_t>(partition_.workers.threads());
+    const std::size_t slice = std::min(kMostSliceResults, kSliceResults * (threads == 1 ? 1 : threads * kSliceThreads) *
+                                                              static_cast<std::size_t>(partition_.ranks()));
     std::size_t begin = 0;
     for (;;) {
       std::size_t end = begin;
       std::size_t results = 0;
-      while (end < pieces_.size() && results < kSliceResults) {
+      while (end < pieces_.size() && results < slice) {
         pieces_[end].results = results;
         results += pieces_[end].count * std::max<std::size_t>(1, plans_[pieces_[end].rule].builds.size());
         ++end;
@@ -71,7 +78,11 @@ class ApplyPhase {
   }
 
   void cut_pieces() {
-    for (std::uint32_t r = 0; r < plans_.size(); ++r) {
+    // Short right sides first: what they unite, the longer ones then build on.
+    std::vector<std::uint32_t> order(plans_.size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::ranges::stable_sort(order, {}, [this](std::uint32_t r) { return plans_[r].builds.size(); });
+    for (const std::uint32_t r : order) {
       if (apply_[r] == 0) continue;
       if (matches_.matches[r] != 0) {
         result_.supersteps = std::max(result_.supersteps, plans_[r].height);
@@ -95,6 +106,7 @@ class ApplyPhase {
                                   ? 1
                                   : std::min(pieces, static_cast<std::size_t>(partition_.workers.threads()) * 2);
     inserter_.set_tasks(tasks);
+    const std::size_t foreign = matches_.foreign.size();
     results_.resize(results);
     if (computes_symbols_) compute_symbols(begin, end, tasks);
     std::vector<std::vector<double>> seconds(tasks, std::vector<double>(plans_.size(), 0));
@@ -108,14 +120,19 @@ class ApplyPhase {
         }
       });
       const auto clock = Clock::now();
-      inserter_.run_wave([this](std::uint64_t token) { return hash_of(token); }, results_);
+      inserter_.run_wave(name_hash_, results_);
       share_out(std::chrono::duration<double>(Clock::now() - clock).count(), requests);
     }
     for (const auto& of_task : seconds)
       for (std::size_t r = 0; r < plans_.size(); ++r) result_.seconds[r] += of_task[r];
     for (std::size_t p = begin; p < end; ++p) unite_variables(pieces_[p]);
     collect_unions();
+    if (partition_.alone()) {
+      unite_now(partition_, result_.unions, result_.united);
+      result_.unions.clear();
+    }
     for (std::size_t p = begin; p < end; ++p) pieces_[p].computed = {};
+    matches_.foreign.resize(foreign);  // results of the slice are of no use any more
   }
 
   // Inserting serves all rules at once: its time is shared out by the requests that each made.
@@ -161,7 +178,7 @@ class ApplyPhase {
         inserter_.add(task,
                       {symbol_of(piece, build, m), is_root ? slots[plan.root_slot] : kNoTarget, piece.rule,
                        static_cast<std::uint32_t>(base + b), token_of(p, m, b), fresh},
-                      std::span(kids).first(build.kids.size()));
+                      std::span(kids).first(build.kids.size()), name_hash_);
       }
       made += piece.count;
     }
@@ -255,18 +272,18 @@ class ApplyPhase {
   }
 
   void collect_unions() {
-    for (std::vector<UnionRequest>& of_shard : inserter_.unions) {
+    for (std::vector<UnionRequest>& of_shard : inserter_.insertion().unions) {
       result_.unions.insert(result_.unions.end(), of_shard.begin(), of_shard.end());
       of_shard.clear();
     }
   }
 
   void finish() {
-    for (std::size_t r = 0; r < plans_.size(); ++r) result_.asserted[r] += inserter_.asserted[r];
+    for (std::size_t r = 0; r < plans_.size(); ++r) result_.asserted[r] += inserter_.insertion().asserted[r];
     if (!partition_.alone() && !result_.asserted.empty())
       partition_.exchange.all_reduce(result_.asserted, Reduction::kSum);
-    result_.rows_made = inserter_.rows_made;
-    for (const auto& of_shard : inserter_.made)
+    result_.rows_made = inserter_.insertion().rows_made;
+    for (const auto& of_shard : inserter_.insertion().made)
       result_.made.insert(result_.made.end(), of_shard.begin(), of_shard.end());
   }
 
@@ -292,6 +309,7 @@ class ApplyPhase {
   std::span<const char> apply_;
   MatchResult& matches_;
   Inserter inserter_;
+  const Inserter::NameHash name_hash_ = [this](std::uint64_t token) { return hash_of(token); };
   ForeignData data_of_foreign_{graph_, matches_.foreign};
   bool computes_symbols_ = false;
   std::vector<Piece> pieces_;
@@ -323,6 +341,7 @@ std::vector<NamedClass> insert_expression(Partition& partition, const Expression
   for (std::uint32_t i = 0; i < expression.size(); ++i) levels[height[i]].push_back(i);
   std::vector<ForeignClass> foreign;
   Inserter inserter(partition, foreign, 0);
+  const Inserter::NameHash name_hash = [&](std::uint64_t token) { return hash[token]; };
   std::vector<NodeResult> results(expression.size());
   std::vector<std::uint32_t> kids;
   for (const std::vector<std::uint32_t>& level : levels) {
@@ -330,10 +349,10 @@ std::vector<NamedClass> insert_expression(Partition& partition, const Expression
       for (const std::uint32_t i : level) {
         kids.clear();
         for (const std::uint32_t kid : expression[i].kids) kids.push_back(results[kid].handle());
-        inserter.add(0, {expression[i].symbol, kNoTarget, kNoRule, i, i}, kids);
+        inserter.add(0, {expression[i].symbol, kNoTarget, kNoRule, i, i}, kids, name_hash);
       }
     }
-    inserter.run_wave([&](std::uint64_t token) { return hash[token]; }, results);
+    inserter.run_wave(name_hash, results);
   }
   std::vector<NamedClass> classes(expression.size());
   if (partition.rank() == 0)

@@ -10,16 +10,18 @@
 #include <vector>
 
 #include "partition/match_phase.hpp"
+#include "partition/merge_phase.hpp"
 
 namespace tessera {
 
 struct ApplyResult {
   std::vector<UnionRequest> unions;     // this rank's
+  std::vector<Loser> united;            // of a rank alone: classes already put under others
   std::vector<std::uint64_t> asserted;  // per rule, over all ranks: applications that said something new
-  std::vector<double> seconds;       // per rule, this rank: building requests; inserting, shared out by requests made
-  std::vector<Inserter::Made> made;  // this rank's new rows and their rules, if the language has data
-  std::uint64_t rows_made = 0;       // this rank
-  std::uint32_t supersteps = 0;      // waves of the tallest right side applied
+  std::vector<double> seconds;   // per rule, this rank: building requests; inserting, shared out by requests made
+  std::vector<MadeRow> made;     // this rank's new rows and their rules, if the language has data
+  std::uint64_t rows_made = 0;   // this rank
+  std::uint32_t supersteps = 0;  // waves of the tallest right side applied
 };
 
 // Collective. `apply[r]`: whether rule r's matches are applied. graph.iteration is the iteration under way.

@@ -7,6 +7,7 @@
 // Lam and Parreaux, OOPSLA 2024.)
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <span>
 #include <vector>

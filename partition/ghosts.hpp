@@ -4,7 +4,6 @@
 // can send a partial match only to ranks that may hold what it looks for.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <unordered_map>
 #include <vector>

@@ -58,6 +58,7 @@ class MessageReader {
  public:
   explicit MessageReader(std::span<const std::byte> bytes) : rest_(bytes) {}
   [[nodiscard]] bool done() const { return rest_.empty(); }
+  [[nodiscard]] std::span<const std::byte> rest() const { return rest_; }
   template <class T>
   T take() {
     static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 8 == 0);

@@ -42,9 +42,8 @@ class ConcurrentUnionFind {
   ClassTable& classes_;
 };
 
-MergeResult merge_alone(Partition& partition, const std::vector<UnionRequest>& requests) {
-  ClassTable& classes = partition.graph.classes;
-  ConcurrentUnionFind sets(classes);
+void unite_alone(Partition& partition, std::span<const UnionRequest> requests, std::vector<Loser>& losers) {
+  ConcurrentUnionFind sets(partition.graph.classes);
   constexpr std::size_t kGrain = 8192;
   const std::size_t tasks = (requests.size() + kGrain - 1) / kGrain;
   std::vector<std::vector<Loser>> found(tasks);
@@ -55,14 +54,24 @@ MergeResult merge_alone(Partition& partition, const std::vector<UnionRequest>& r
       if (!loser.is_none()) found[task].push_back({loser, requests[i].rule});
     }
   });
+  for (const auto& of_task : found) losers.insert(losers.end(), of_task.begin(), of_task.end());
+}
+
+MergeResult merge_alone(Partition& partition, const std::vector<UnionRequest>& requests, std::vector<Loser>&& united) {
+  ClassTable& classes = partition.graph.classes;
+  const ConcurrentUnionFind sets(classes);
   MergeResult result;
-  for (const auto& of_task : found) result.losers.insert(result.losers.end(), of_task.begin(), of_task.end());
+  result.losers = std::move(united);
+  unite_alone(partition, requests, result.losers);
   // Every loser must point at its leader directly, for rebuild reads parents without walking.
   std::vector<std::uint32_t> leader(result.losers.size());
   for (std::size_t i = 0; i < leader.size(); ++i) leader[i] = sets.find(result.losers[i].id).value;
   for (std::size_t i = 0; i < leader.size(); ++i) {
     ClassRecord& record = classes[result.losers[i].id];
     record.parent = leader[i];
+    // Names of classes made in this iteration may have become less since they were compared.
+    ClassRecord& to = classes[ClassId(leader[i])];
+    to.name = std::min(to.name, record.name);
     if (!record.data.is_none()) result.joins.push_back({ClassId(leader[i]), record.data, result.losers[i].rule});
   }
   partition.owned_classes -= static_cast<std::int64_t>(result.losers.size());
@@ -277,8 +286,14 @@ class DistributedMerge {
 
 }  // namespace
 
-MergeResult run_merge_phase(Partition& partition, const std::vector<UnionRequest>& requests) {
-  if (partition.alone()) return merge_alone(partition, requests);
+void unite_now(Partition& partition, std::span<const UnionRequest> requests, std::vector<Loser>& united) {
+  CHECK(partition.alone());
+  unite_alone(partition, requests, united);
+}
+
+MergeResult run_merge_phase(Partition& partition, const std::vector<UnionRequest>& requests,
+                            std::vector<Loser>&& united) {
+  if (partition.alone()) return merge_alone(partition, requests, std::move(united));
   return DistributedMerge(partition, requests).run();
 }
 

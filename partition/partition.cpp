@@ -29,6 +29,8 @@ Partition::Partition(Exchange& exchange_in, const Language& language, SymbolTabl
       workers(options.threads),
       graph(language, symbols, options.shards),
       outbox(exchange_in.size()),
+      rank_(exchange_in.rank()),
+      ranks_(exchange_in.size()),
       placement_(options.placement),
       ghosts_(kMaxClasses),
       links_(std::size_t{options.shards} * options.shards),
@@ -39,26 +41,28 @@ Partition::Partition(Exchange& exchange_in, const Language& language, SymbolTabl
 
 ClassId Partition::find_local(GlobalId id) const {
   if (id.home() == rank()) return id.index();
-  const auto it = ghost_of_.find(id);
-  return it == ghost_of_.end() ? ClassId() : it->second;
+  return ClassId(look_up_ghost(id).row.value);
 }
 
 ClassId Partition::local(const NamedClass& named) {
   if (named.id.home() == rank()) return named.id.index();
-  const auto [it, fresh] = ghost_of_.try_emplace(named.id);
-  if (!fresh) return it->second;
-  reserve_one_more_ghost();
+  const HashconsSlot slot = look_up_ghost(named.id);
+  if (!slot.row.is_none()) return ClassId(slot.row.value);
+  if (ghost_room_ == 0) reserve_more_ghosts();
+  --ghost_room_;
+  ++ghosts_made_;
   const std::uint32_t shard = next_ghost_shard_++ & (graph.shards() - 1);
   const ClassId id = graph.classes.add(shard, named.name);
-  it->second = id;
   graph.classes[id].mask = ~std::uint64_t{0};  // not known yet: filters nothing
   ghosts_[id.value] = {named.id.value, 0, 0, 1, 1};
+  ghost_of_.insert(slot, RowId(id.value));
   dirty_ghosts_[shard].push_back(id);
   return id;
 }
 
 void Partition::reserve(std::span<const std::size_t> rows, std::span<const std::size_t> wide,
                         std::span<const std::size_t> classes) {
+  ghost_room_ = 0;  // what is reserved here comes first
   graph.nodes.reserve(rows, wide);
   graph.classes.reserve(classes);
   if (!alone()) {
@@ -68,16 +72,13 @@ void Partition::reserve(std::span<const std::size_t> rows, std::span<const std::
   }
 }
 
-void Partition::reserve_one_more_ghost() {
-  const std::uint32_t shard = next_ghost_shard_ & (graph.shards() - 1);
-  std::vector<std::size_t> extra(graph.shards(), 0);
-  const std::size_t bound =
-      graph.classes.ids().bound([&](std::uint32_t s) { return std::size_t{s == shard ? 1U : 0U}; });
-  if (bound <= ghosts_.usable()) return;
-  extra[shard] = 1;
+void Partition::reserve_more_ghosts() {
+  const std::vector<std::size_t> extra(graph.shards(), kGhostRoom);
+  const std::size_t bound = graph.classes.ids().bound([&](std::uint32_t s) { return extra[s]; });
   graph.classes.reserve(extra);
   ghosts_.ensure(bound);
   subscribers.reserve(bound);
+  ghost_room_ = kGhostRoom * graph.shards();
 }
 
 void Partition::do_link(const LinkRequest& request) {
@@ -253,8 +254,8 @@ void Partition::agree_on_error(const std::string& message) {
 }
 
 std::size_t Partition::table_bytes() const {
-  return graph.nodes.bytes() + graph.classes.bytes() + subscribers.bytes() +
-         ghost_of_.size() * (sizeof(GlobalId) + sizeof(GhostRecord) + 8);
+  return graph.nodes.bytes() + graph.classes.bytes() + subscribers.bytes() + ghost_of_.bytes() +
+         ghosts_made_ * sizeof(GhostRecord);
 }
 
 }  // namespace tessera

@@ -39,9 +39,9 @@ class Partition {
  public:
   Partition(Exchange& exchange, const Language& language, SymbolTable& symbols, const PartitionOptions& options);
 
-  [[nodiscard]] int rank() const { return exchange.rank(); }
-  [[nodiscard]] int ranks() const { return exchange.size(); }
-  [[nodiscard]] bool alone() const { return exchange.size() == 1; }
+  [[nodiscard]] int rank() const { return rank_; }
+  [[nodiscard]] int ranks() const { return ranks_; }
+  [[nodiscard]] bool alone() const { return ranks_ == 1; }
 
   // --- identity ---
   [[nodiscard]] bool is_ghost(ClassId id) const { return !alone() && ghosts_[id.value].is_ghost != 0; }
@@ -51,11 +51,24 @@ class Partition {
     g.value = ghosts_[id.value].global;
     return g;
   }
+  [[nodiscard]] NamedClass named(ClassId id) const { return {global(id), graph.classes[id].name}; }
   // The local id of a class, making a ghost if this rank does not know it. Single-threaded.
   ClassId local(const NamedClass& named);
   // The leaders that classes named some iterations ago follow now. Collective; all ranks pass the same classes. A
   // class's old home stays subscribed to whatever class it was merged into, so it always knows.
   [[nodiscard]] std::vector<GlobalId> leaders(std::span<const NamedClass> classes);
+  // For tight loops ahead of local(): fetch what it will read, in two stages.
+  [[gnu::always_inline]] void prefetch_ghost_slot(GlobalId id) const {
+    if (id.home() != rank_) ghost_of_.prefetch(hash_of(id));
+  }
+  [[gnu::always_inline]] void prefetch_ghost(GlobalId id) const {
+    if (id.home() == rank_) {
+      graph.classes.prefetch(id.index().value);
+    } else if (const RowId guess = ghost_of_.guess(hash_of(id)); !guess.is_none()) {
+      ghosts_.prefetch(guess.value);
+      graph.classes.prefetch(guess.value);
+    }
+  }
   // As local(), without making a ghost: none if this rank does not know the class.
   [[nodiscard]] ClassId find_local(GlobalId id) const;
   [[nodiscard]] int home_of(SymbolId symbol, std::span<const GlobalId> kids) const {
@@ -71,8 +84,19 @@ class Partition {
       links_[acting_shard * graph.shards() + graph.classes.ids().owner(cls.value)].push_back(
           {cls.value, row.value, edge});
   }
-  void link_member(std::uint32_t acting_shard, ClassId cls, RowId row) {
+  // Links a row just made into its class's member list and its children's parent lists.
+  void link_new(std::uint32_t acting_shard, RowId row, SymbolId symbol, ClassId cls,
+                std::span<const std::uint32_t> kids) {
+    const auto arity = static_cast<std::uint32_t>(kids.size());
+    if (alone() && graph.shards() == 1) {
+      graph.link_member(cls, row);
+      graph.classes[cls].mask |= EGraph::mask_bit(graph.symbols().op(symbol));
+      for (std::uint32_t k = 0; k < arity; ++k) graph.link_parent(ClassId(kids[k]), graph.nodes.edge(row, arity, k));
+      return;
+    }
     link(acting_shard, cls, row, LinkRequest::kMember);
+    for (std::uint32_t k = 0; k < arity; ++k)
+      link(acting_shard, ClassId(kids[k]), row, graph.nodes.edge(row, arity, k).value);
   }
   void flush_links();
   // Puts a chain of this rank's rows, already relabelled, into the leader's member list; `rows_mask` are the operators
@@ -95,7 +119,7 @@ class Partition {
   // Room for so many more rows, wide children and classes a shard. Between phases only.
   void reserve(std::span<const std::size_t> rows, std::span<const std::size_t> wide,
                std::span<const std::size_t> classes);
-  void reserve_one_more_ghost();
+  void reserve_more_ghosts();
 
   // Agrees on failure: if any rank passes a nonempty message, all ranks throw Error(kInput) with the lowest rank's.
   void agree_on_error(const std::string& message);
@@ -112,10 +136,16 @@ class Partition {
 
  private:
   void do_link(const LinkRequest& request);
+  [[nodiscard]] static std::uint64_t hash_of(GlobalId id) { return mix64(id.value); }
+  [[nodiscard]] HashconsSlot look_up_ghost(GlobalId id) const {
+    return ghost_of_.find(hash_of(id), [&](RowId at) { return ghosts_[at.value].global == id.value; });
+  }
 
+  int rank_;
+  int ranks_;
   std::shared_ptr<const Placement> placement_;
   Column<GhostRecord> ghosts_;
-  boost::unordered_flat_map<GlobalId, ClassId, std::hash<GlobalId>> ghost_of_;
+  Hashcons ghost_of_;                               // by global id: local ids (as RowIds) of ghosts
   std::vector<std::vector<LinkRequest>> links_;     // [acting shard][owner shard]
   std::vector<std::vector<ClassId>> dirty_ghosts_;  // by owner shard of the ghost
   std::vector<ClassId> changed_;
@@ -124,6 +154,9 @@ class Partition {
     std::uint32_t rank;
   };
   std::vector<NewSubscriber> new_subscribers_;
+  static constexpr std::size_t kGhostRoom = 1024;
+  std::size_t ghosts_made_ = 0;
+  std::size_t ghost_room_ = 0;  // ghosts that can be made before more room must be reserved
   std::uint32_t next_ghost_shard_ = 0;
 };
 

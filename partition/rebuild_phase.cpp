@@ -53,8 +53,8 @@ class RebuildRound {
     RebuildResult result;
     if (!partition_.alone()) {
       std::vector<NodeResult> no_results;
-      inserter_.run_wave([](std::uint64_t) { return std::uint64_t{0}; }, no_results);
-      for (const auto& of_shard : inserter_.unions)
+      inserter_.run_wave(no_names_, no_results);
+      for (const auto& of_shard : inserter_.insertion().unions)
         result.unions.insert(result.unions.end(), of_shard.begin(), of_shard.end());
     }
     for (std::uint32_t s = 0; s < shards_; ++s) {
@@ -101,9 +101,9 @@ class RebuildRound {
       const std::vector<Rekey>& list = affected_[from * shards_ + shard];
       constexpr std::size_t kAhead = 8;
       for (std::size_t i = 0; i < list.size(); ++i) {
-        if (i + kAhead < list.size()) graph_.nodes.prefetch(list[i + kAhead].hash);
+        if (i + kAhead < list.size()) graph_.nodes.prefetch(shard, list[i + kAhead].hash);
         const auto [hash, row] = list[i];
-        if (!graph_.nodes.erase(hash, row)) continue;
+        if (!graph_.nodes.erase(shard, hash, row)) continue;
         ++rekeyed_[shard];
         const SymbolId symbol = graph_.nodes[row].symbol;
         const std::uint32_t arity = graph_.symbols()[symbol].arity;
@@ -116,7 +116,7 @@ class RebuildRound {
           globals.clear();
           for (const std::uint32_t kid : now) globals.push_back(partition_.global(ClassId(kid)));
           if (partition_.home_of(symbol, globals) != partition_.rank()) {
-            inserter_.add(shard, {symbol, graph_.nodes[row].class_id, kNoRule, 0, 0}, now);
+            inserter_.add(shard, {symbol, graph_.nodes[row].class_id, kNoRule, 0, 0}, now, no_names_);
             graph_.nodes.kill(row, shard);
             ++moved_[shard];
             continue;
@@ -140,14 +140,15 @@ class RebuildRound {
       const std::vector<Rekey>& list = inserts_[from * shards_ + shard];
       constexpr std::size_t kAhead = 8;
       for (std::size_t i = 0; i < list.size(); ++i) {
-        if (i + kAhead < list.size()) graph_.nodes.prefetch(list[i + kAhead].hash);
+        if (i + kAhead < list.size()) graph_.nodes.prefetch(shard, list[i + kAhead].hash);
         const auto [hash, row] = list[i];
         const SymbolId symbol = graph_.nodes[row].symbol;
         const std::uint32_t arity = graph_.symbols()[symbol].arity;
         for (std::uint32_t k = 0; k < arity; ++k) kids[k] = graph_.nodes.kid(row, arity, k);
-        const RowId other = graph_.nodes.find(hash, symbol, std::span(kids).first(arity));
+        const HashconsSlot slot = graph_.nodes.look_up(shard, hash, symbol, std::span(kids).first(arity));
+        const RowId other = slot.row;
         if (other.is_none()) {
-          graph_.nodes.insert_existing(hash, row);
+          graph_.nodes.insert_existing(shard, slot, row);
           graph_.touch(row, shard);
           continue;
         }
@@ -164,6 +165,7 @@ class RebuildRound {
   std::uint32_t shards_;
   std::vector<ForeignClass> foreign_;
   Inserter inserter_;
+  const Inserter::NameHash no_names_ = [](std::uint64_t) { return std::uint64_t{0}; };  // every request has a target
   std::vector<std::vector<Rekey>> affected_;  // [shard that found it][shard of the old key]
   std::vector<std::vector<Rekey>> inserts_;   // [shard of the old key][shard of the new key]
   std::vector<std::vector<Splice>> splices_;  // [loser's owner][leader's owner]

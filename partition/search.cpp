@@ -179,13 +179,14 @@ void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector
   phase(Phase::kMerge).supersteps = phase(Phase::kRebuild).supersteps = asserted ? 1 : 0;
   std::vector<UnionRequest> unions = std::move(applied.unions);
   for (;;) {
-    std::uint64_t open = unions.size();
+    std::uint64_t open = unions.size() + applied.united.size();
     if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&open, 1), Reduction::kMax);
     if (open == 0) break;
     MergeResult merged;
     {
       PhaseTimer timer(phase(Phase::kMerge));
-      merged = run_merge_phase(partition_, unions);
+      merged = run_merge_phase(partition_, unions, std::move(applied.united));
+      applied.united.clear();
       analysis_.join_merged(merged.joins, plans_);
     }
     PhaseTimer timer(phase(Phase::kRebuild));

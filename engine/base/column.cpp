@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -10,13 +11,19 @@
 
 namespace tessera {
 
-std::byte* reserve_address_space(std::size_t bytes) {
-  void* p = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (p == MAP_FAILED)
-    throw Error(ErrorCode::kResource,
-                "cannot reserve " + std::to_string(bytes >> 20) +
-                    " MiB of address space (is a virtual-memory limit set?): " + std::strerror(errno));
-  return static_cast<std::byte*>(p);
+std::byte* reserve_address_space(std::size_t& bytes) {
+  constexpr std::size_t kStep = std::size_t{1} << 16;
+  const std::size_t wanted = bytes;
+  for (std::size_t size = wanted; size >= std::min(wanted, kStep) && size >= wanted / 256;
+       size = size / 2 / kStep * kStep) {
+    void* p = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) continue;
+    bytes = size;
+    return static_cast<std::byte*>(p);
+  }
+  throw Error(ErrorCode::kResource,
+              "cannot reserve " + std::to_string(wanted >> 20) +
+                  " MiB of address space, nor 1/256 of it (is a virtual-memory limit set?): " + std::strerror(errno));
 }
 
 void commit_memory(std::byte* begin, std::size_t bytes) {

@@ -10,8 +10,9 @@
 
 namespace tessera {
 
-// Reserves `bytes` of address space without memory behind it; throws Error(kResource) if the system refuses.
-std::byte* reserve_address_space(std::size_t bytes);
+// Reserves address space without memory behind it: `bytes`, or where the system refuses so much (a limit on virtual
+// memory, valgrind), a half, a quarter … of it, and sets `bytes` to what it got. Throws Error(kResource) below 1/256.
+std::byte* reserve_address_space(std::size_t& bytes);
 // Makes [begin, begin + bytes) readable and writable (zeros until written); throws Error(kResource).
 void commit_memory(std::byte* begin, std::size_t bytes);
 void release_address_space(std::byte* begin, std::size_t bytes) noexcept;
@@ -23,7 +24,7 @@ class Column {
   static_assert(std::is_trivially_copyable_v<T>);
 
  public:
-  // `capacity`: the most elements there will ever be.
+  // `capacity`: the most elements there will ever be; fewer where address space is limited.
   explicit Column(std::size_t capacity)
       : reserved_(round_up(capacity * sizeof(T))), data_(reserve_address_space(reserved_)) {}
   Column(const Column&) = delete;
@@ -44,6 +45,7 @@ class Column {
   [[nodiscard]] std::size_t usable() const { return committed_ / sizeof(T); }
   [[nodiscard]] std::size_t capacity() const { return reserved_ / sizeof(T); }
 
+  [[gnu::always_inline]] void prefetch(std::size_t i) const { __builtin_prefetch(data_ + i * sizeof(T)); }
   T& operator[](std::size_t i) { return reinterpret_cast<T*>(data_)[i]; }
   const T& operator[](std::size_t i) const { return reinterpret_cast<const T*>(data_)[i]; }
 

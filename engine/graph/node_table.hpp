@@ -15,6 +15,7 @@
 
 #include "engine/base/column.hpp"
 #include "engine/base/ids.hpp"
+#include "engine/graph/hashcons.hpp"
 #include "engine/graph/shards.hpp"
 
 namespace tessera {
@@ -102,25 +103,48 @@ class NodeTable {
     return static_cast<std::uint32_t>((hash >> 40) & (shards() - 1));
   }
 
-  // --- by the owner of the hash's shard only ---
-  [[nodiscard]] RowId find(std::uint64_t hash, SymbolId symbol, std::span<const std::uint32_t> kids) const;
-  void prefetch(std::uint64_t hash) const {
-    const Hashcons& table = hashcons_[shard_of_hash(hash)];
-    __builtin_prefetch(&table.slots[static_cast<std::uint32_t>(hash) & table.mask]);
+  [[nodiscard]] RowId find(std::uint64_t hash, SymbolId symbol, std::span<const std::uint32_t> kids) const {
+    return look_up(shard_of_hash(hash), hash, symbol, kids).row;
   }
-  // Second stage: the row that the slot names, once the slot is in cache.
-  void prefetch_row(std::uint64_t hash) const {
-    const Hashcons& table = hashcons_[shard_of_hash(hash)];
-    const Slot slot = table.slots[static_cast<std::uint32_t>(hash) & table.mask];
-    if (slot.row != kEmpty) __builtin_prefetch(&rows_[slot.row]);
+
+  // --- by the owner of `shard`, which is the hash's, only ---
+  [[nodiscard]] HashconsSlot look_up(std::uint32_t shard, std::uint64_t hash, SymbolId symbol,
+                                     std::span<const std::uint32_t> kids) const {
+    const Hashcons& table = hashcons_[shard].table;
+    if (kids.size() > kInlineArity) return table.find(hash, [&](RowId row) { return same_key(row, symbol, kids); });
+    // Inline children that a row does not have are zero.
+    const std::uint32_t first = !kids.empty() ? kids[0] : 0;
+    const std::uint32_t second = kids.size() > 1 ? kids[1] : 0;
+    return table.find(hash, [&](RowId row) {
+      const Row& r = rows_[row.value];
+      return r.symbol == symbol && r.kids[0] == first && r.kids[1] == second;
+    });
   }
-  // Adds a row that find() did not find; links are left to the caller. The caller has reserved room.
-  RowId insert(std::uint64_t hash, SymbolId symbol, std::span<const std::uint32_t> kids, ClassId cls,
-               std::uint32_t stamp);
-  // Puts an existing row under a new key (its kids are already written).
-  void insert_existing(std::uint64_t hash, RowId id);
+  // Prefetching functions must be always inlined: GCC takes them for pure and drops the call.
+  [[gnu::always_inline]] void prefetch(std::uint32_t shard, std::uint64_t hash) const {
+    hashcons_[shard].table.prefetch(hash);
+  }
+  // Second stage, once the slot is in cache: the row that the look-up will compare with.
+  [[gnu::always_inline]] void prefetch_row(std::uint32_t shard, std::uint64_t hash) const {
+    const RowId row = hashcons_[shard].table.guess(hash);
+    if (!row.is_none()) __builtin_prefetch(&rows_[row.value]);
+  }
+  [[gnu::always_inline]] void prefetch_row(RowId row) const { __builtin_prefetch(&rows_[row.value]); }
+  // Adds a row where look_up() did not find it; links are left to the caller. The caller has reserved room.
+  RowId insert(std::uint32_t shard, const HashconsSlot& slot, SymbolId symbol, std::span<const std::uint32_t> kids,
+               ClassId cls, std::uint32_t stamp) {
+    const RowId id = new_row(shard);
+    rows_[id.value] = {symbol, cls.value, {0, 0}, 0, {Edge::kEnd, Edge::kEnd}, stamp};
+    write_kids(shard, id, kids);
+    hashcons_[shard].table.insert(slot, id);
+    return id;
+  }
+  // Puts an existing row under a new key (its kids are already written) that look_up() did not find.
+  void insert_existing(std::uint32_t shard, const HashconsSlot& slot, RowId id) {
+    hashcons_[shard].table.insert(slot, id);
+  }
   // Takes the row out of the hashcons under its old key; false if it is not there (already taken out).
-  bool erase(std::uint64_t hash, RowId id);
+  bool erase(std::uint32_t shard, std::uint64_t hash, RowId id) { return hashcons_[shard].table.erase(hash, id); }
   // Marks the row dead; it must not be in the hashcons.
   void kill(RowId id, std::uint32_t shard) {
     rows_[id.value].symbol = SymbolId();
@@ -139,25 +163,34 @@ class NodeTable {
   [[nodiscard]] std::size_t bytes() const;  // memory in use, for reports
 
  private:
-  static constexpr std::uint32_t kEmpty = 0xffffffffU;
-  struct Slot {
-    std::uint32_t tag;  // low half of the hash
-    std::uint32_t row;
-  };
-  struct Hashcons {
-    std::vector<Slot> slots;
-    std::uint32_t mask = 0;
-    std::size_t used = 0;
+  struct Shard {
+    Hashcons table;
     std::int64_t live = 0;  // rows made minus rows killed through this shard; only the sum over shards means something
   };
-  void grow(Hashcons& table, std::size_t entries);
+  RowId new_row(std::uint32_t shard) {
+    ++hashcons_[shard].live;
+    std::vector<std::uint32_t>& free = free_[shard];
+    if (free.empty()) return RowId(ids_.allocate(shard));
+    const RowId id(free.back());
+    free.pop_back();
+    return id;
+  }
+  void write_kids(std::uint32_t shard, RowId id, std::span<const std::uint32_t> kids) {
+    if (kids.size() > kInlineArity) {
+      write_wide_kids(shard, id, kids);
+      return;
+    }
+    if (!kids.empty()) rows_[id.value].kids[0] = kids[0];
+    if (kids.size() > 1) rows_[id.value].kids[1] = kids[1];
+  }
+  void write_wide_kids(std::uint32_t shard, RowId id, std::span<const std::uint32_t> kids);
   [[nodiscard]] bool same_key(RowId id, SymbolId symbol, std::span<const std::uint32_t> kids) const;
 
   ShardedIds ids_;
   ShardedIds wide_ids_;
   Column<Row> rows_;
   Column<WideKid> wide_;
-  std::vector<Hashcons> hashcons_;
+  std::vector<Shard> hashcons_;
   std::vector<std::vector<std::uint32_t>> free_;  // by shard: row ids to be used again
 };
 

@@ -15,6 +15,16 @@ void reserve(NodeTable& table, std::size_t rows, std::size_t wide) {
   table.reserve(r, w);
 }
 
+// A row that is not there yet.
+RowId insert_new(NodeTable& table, SymbolId symbol, std::span<const std::uint32_t> kids, ClassId cls,
+                 std::uint32_t stamp) {
+  const std::uint64_t hash = NodeTable::hash_key(symbol, kids);
+  const std::uint32_t shard = table.shard_of_hash(hash);
+  const HashconsSlot slot = table.look_up(shard, hash, symbol, kids);
+  EXPECT_TRUE(slot.row.is_none());
+  return table.insert(shard, slot, symbol, kids, cls, stamp);
+}
+
 TEST(ShardedIds, DealBlocksInTurnAndKnowTheirOwner) {
   ShardedIds ids(4);
   EXPECT_EQ(ids.allocate(0), 0U);
@@ -50,15 +60,15 @@ TEST(NodeTable, FindsWhatWasInsertedAndNothingElse) {
       if (it != expected.end()) {
         EXPECT_EQ(found, it->second);
         if (random() % 4 == 0) {
-          EXPECT_TRUE(table.erase(hash, found));
-          EXPECT_FALSE(table.erase(hash, found));
+          EXPECT_TRUE(table.erase(table.shard_of_hash(hash), hash, found));
+          EXPECT_FALSE(table.erase(table.shard_of_hash(hash), hash, found));
           table.kill(found, table.shard_of_hash(hash));
           expected.erase(it);
         }
         continue;
       }
       EXPECT_TRUE(found.is_none());
-      const RowId row = table.insert(hash, symbol, kids, ClassId(7), 3);
+      const RowId row = insert_new(table, symbol, kids, ClassId(7), 3);
       for (std::uint32_t k = 0; k < kids.size(); ++k) EXPECT_EQ(table.kid(row, key[0], k), kids[k]);
       EXPECT_EQ(table.hash_row(row, key[0]), hash);
       expected.emplace(key, row);
@@ -76,12 +86,12 @@ TEST(NodeTable, UsesTheSlotsOfDeadRowsAgain) {
   reserve(table, 64, 0);
   const auto insert = [&](std::uint32_t kid) {
     const std::vector<std::uint32_t> kids = {kid};
-    return table.insert(NodeTable::hash_key(SymbolId(1), kids), SymbolId(1), kids, ClassId(0), 0);
+    return insert_new(table, SymbolId(1), kids, ClassId(0), 0);
   };
   std::vector<RowId> rows;
   for (std::uint32_t kid = 0; kid < 10; ++kid) rows.push_back(insert(kid));
   for (const std::size_t dying : {2U, 7U}) {
-    ASSERT_TRUE(table.erase(table.hash_row(rows[dying], 1), rows[dying]));
+    ASSERT_TRUE(table.erase(0, table.hash_row(rows[dying], 1), rows[dying]));
     table.kill(rows[dying], 0);
   }
   EXPECT_EQ(table.dead_count(), 2U);
@@ -100,7 +110,7 @@ TEST(NodeTable, EdgesNameRowAndPositionForNarrowAndWideRows) {
   reserve(table, 64, 64);
   for (const std::vector<std::uint32_t>& kids : {std::vector<std::uint32_t>{4, 5}, {1, 2, 3, 4, 5}}) {
     const auto arity = static_cast<std::uint32_t>(kids.size());
-    const RowId row = table.insert(NodeTable::hash_key(SymbolId(arity), kids), SymbolId(arity), kids, ClassId(0), 0);
+    const RowId row = insert_new(table, SymbolId(arity), kids, ClassId(0), 0);
     for (std::uint32_t k = 0; k < arity; ++k) {
       const Edge edge = table.edge(row, arity, k);
       EXPECT_EQ(table.edge_row(edge), row);
