@@ -143,6 +143,11 @@ const Entry kTable[] = {
      }},
     {"--print-counts", nullptr, kOnSaturate, false, kOutput, "print e-nodes and e-classes after each iteration",
      [](Options& o, const std::string&) { o.print_counts = true; }},
+    {"--report", "FILE", kOnSaturate, false, kOutput, "write everything measured to this file, as JSON",
+     [](Options& o, const std::string& v) {
+       if (v.empty()) refuse(v, "a file");
+       o.report = v;
+     }},
     {"-q,--quiet", nullptr, kOnBoth, false, kOutput, "print warnings and the result only",
      [](Options& o, const std::string&) { o.verbosity = Verbosity::kQuiet; }},
     {"-v,--verbose", nullptr, kOnBoth, false, kOutput, "print details of every iteration",

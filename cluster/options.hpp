@@ -56,6 +56,7 @@ struct Options {
 
   // kSaturate only
   bool print_counts = false;
+  std::filesystem::path report;  // where the JSON report is written; empty: nowhere
 
   // Rules: names as given, not yet compared with the rules that exist. No rule is both banned and pinned.
   std::vector<std::string> banned;

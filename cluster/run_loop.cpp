@@ -23,7 +23,8 @@ namespace {
 class Stopwatch {
  public:
   [[nodiscard]] double seconds() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
-  // Seconds since the last lap.
+  [[nodiscard]] double since_lap() const { return std::chrono::duration<double>(Clock::now() - lap_).count(); }
+  // Seconds since the last lap, and begins a new one.
   double lap() {
     const auto now = Clock::now();
     const double result = std::chrono::duration<double>(now - lap_).count();
@@ -79,6 +80,7 @@ class SearchRun {
     Progress progress(log_, exchange_.rank());
     const StopReason reason = search_->run([&](const IterationRecord& record) { observe(record, progress); });
     progress.finish();
+    report_.search_seconds = std::max(0.0, watch_.since_lap() - looking_seconds_);
     report_.stop_reason = stop_reason_name(reason);
     report_.saturated = reason == StopReason::kSaturated;
     record_search(*search_, watch_.seconds(), report_);

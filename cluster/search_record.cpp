@@ -92,13 +92,15 @@ void record_search(Search& search, double wall_seconds, Report& report) {
 }
 
 void record_options(const Options& options, const Resources& resources, int ranks, Report& report) {
-  std::vector<std::string> arrays;
-  for (const ArraySize& array : options.arrays) arrays.push_back(array.to_string());
-  report.options["array"] = joined(arrays);
-  report.options["scope"] = options.scope == Scope::kLayer ? "layer" : "network";
-  report.options["rules"] = joined(options.rules);
-  report.options["seed"] = std::to_string(options.seed);
-  report.options["no-verify"] = options.verify ? "false" : "true";
+  if (options.command == Command::kSearch) {
+    std::vector<std::string> arrays;
+    for (const ArraySize& array : options.arrays) arrays.push_back(array.to_string());
+    report.options["array"] = joined(arrays);
+    report.options["scope"] = options.scope == Scope::kLayer ? "layer" : "network";
+    report.options["rules"] = joined(options.rules);
+    report.options["seed"] = std::to_string(options.seed);
+    report.options["no-verify"] = options.verify ? "false" : "true";
+  }
   report.options["ban"] = joined(options.banned);
   report.options["pin"] = joined(options.pinned);
   report.options["iterations"] = std::to_string(options.iteration_limit);

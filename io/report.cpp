@@ -158,6 +158,7 @@ std::string write(const Report& report, View view) {
     for (const RankReport& rank : report.ranks) out["ranks"].push_back(rank_json(rank));
     out["phases"] = Json::array();
     for (const PhaseReport& phase : report.phases) out["phases"].push_back(phase_json(phase));
+    out["search_seconds"] = number(report.search_seconds);
     out["unattributed_seconds"] = number(report.unattributed_seconds);
     out["total_seconds"] = number(report.total_seconds);
   }

@@ -101,6 +101,7 @@ struct Report {
   std::vector<RuleReport> rules;
   std::vector<RankReport> ranks;
   std::vector<PhaseReport> phases;  // of the whole run, those outside iterations included
+  double search_seconds = 0;        // of the search itself: start term to stop, without looks at costs on the way
   double unattributed_seconds = 0;  // total_seconds not covered by any phase
   double total_seconds = 0;
 };

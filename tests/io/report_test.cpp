@@ -60,6 +60,7 @@ Report sample() {
   report.rules = {{"flatten", 0.5, 7, 7, 0}};
   report.ranks = {{0, 1 << 20, 100, 10, 20, 1, 2, 5, 0.75}};
   report.phases = {{"match", 0.25, 2}, {"extract", 0.5, 9}};
+  report.search_seconds = 0.02;
   report.unattributed_seconds = 0.01;
   report.total_seconds = 0.76;
   return report;
@@ -75,7 +76,7 @@ TEST(Report, HasEveryKeyInItsPlace) {
   const auto json = nlohmann::ordered_json::parse(report_json(sample()));
   EXPECT_THAT(keys(json), ElementsAre("format_version", "model", "stop_reason", "saturated", "digest", "program_digest",
                                       "options", "versions", "layers", "totals", "verification", "iterations", "rules",
-                                      "ranks", "phases", "unattributed_seconds", "total_seconds"));
+                                      "ranks", "phases", "search_seconds", "unattributed_seconds", "total_seconds"));
   EXPECT_THAT(keys(json["layers"][0]),
               ElementsAre("name", "kind", "m", "k", "n", "groups", "tensorized", "array", "stationary", "calls",
                           "calls_bound", "cycles", "cycles_bound", "utilization", "max_abs_err"));

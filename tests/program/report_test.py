@@ -27,7 +27,7 @@ FORMAT = {
     "ranks": [{"rank": COUNT, "peak_memory_bytes": COUNT, "enodes": COUNT, "bytes_sent": COUNT, "bytes_received": COUNT,
                "messages_sent": COUNT, "messages_received": COUNT, "exchanges": COUNT,
                "busy_seconds": SECONDS}],
-    "phases": [PHASE], "unattributed_seconds": SECONDS, "total_seconds": SECONDS,
+    "phases": [PHASE], "search_seconds": SECONDS, "unattributed_seconds": SECONDS, "total_seconds": SECONDS,
 }
 
 
