@@ -15,6 +15,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,19 +37,20 @@ def git(*arguments):
 
 
 class Version:
-    """A source tree and the folder that its benchmark programs are built in."""
+    """A source tree, its benchmark programs built in its build/compare."""
 
     def __init__(self, name, side, holder):
         self.side = side
-        self.build = holder / f"{side}-build"
         self.worktree = None
         if pathlib.Path(name, "CMakeLists.txt").is_file():
             self.source = pathlib.Path(name).resolve()
             self.title = str(self.source)
+            self.build = self.source / "build" / "compare"
             return
         commit = git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
         self.title = git("log", "-1", "--format=%h %s", commit)
         self.source = self.worktree = holder / f"{side}-source"
+        self.build = self.source / "build" / "compare"  # as deep as any preset's: ccache then knows the compilations
         git("worktree", "add", "--detach", "--force", str(self.worktree), commit)
 
     def programs(self, wanted):
@@ -58,7 +60,8 @@ class Version:
     def build_programs(self, names, jobs):
         say(f"building {self.side}: {self.title}")
         environment = dict(os.environ, CCACHE_BASEDIR=str(self.source), CCACHE_NOHASHDIR="1")
-        log = self.build.with_suffix(".log")
+        self.build.mkdir(parents=True, exist_ok=True)
+        log = self.build / "compare.log"
         commands = [["cmake", "-S", self.source, "-B", self.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
                      "-DTESSERA_TESTS=OFF"], ["ninja", "-C", self.build, f"-j{jobs}", *names]]
         with open(log, "w", encoding="utf-8") as out:
@@ -144,6 +147,7 @@ def parse(arguments):
 
 def main(arguments):
     options = parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # so that worktrees are removed
     holder = pathlib.Path(tempfile.mkdtemp(prefix="tessera-compare-"))
     try:
         folders = (options.old, options.new) if is_results(options.old) else run_versions(options, holder)

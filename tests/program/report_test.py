@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """report.json has every field of io/REPORT_FORMAT.md with its type and range, and its figures agree with each other."""
 
+import json
 import pathlib
 import re
 import unittest
 
-from program_support import DONE, SMALL_MODEL, ProgramTest, main, tessera
+from program_support import DONE, FAILURE, SMALL_MODEL, ProgramTest, main, tessera
 
 COUNT = "count"      # an integer that is not negative
 SECONDS = "seconds"  # a number that is not negative
@@ -144,6 +145,45 @@ class Help(unittest.TestCase):
                        "--memory-limit", "--time-limit", "--ban", "--pin", "--out", "--seed", "--no-verify"):
             self.assertIn(option, outcome.output)
         self.assertRegex(tessera("--version").output, r"^tessera \d+\.\d+\.\d+\n$")
+
+
+class SaturationReport(ProgramTest):
+    """`tessera saturate --report FILE` writes the same report: of no layers and no program."""
+
+    def report(self, *options, ranks=None):
+        outcome = tessera("saturate", "assoc10", "--iterations", 6, "--report", "r.json", "--quiet", *options,
+                          ranks=ranks, folder=self.folder)
+        self.assertEqual(outcome.code, DONE, outcome)
+        return json.loads((self.folder / "r.json").read_text(encoding="utf-8"))
+
+    def test_form_and_figures(self):
+        report = self.report()
+        self.assertEqual(list(report), list(FORMAT))
+        for key in ("iterations", "rules", "ranks", "phases"):
+            self.assertEqual(faults(report[key], FORMAT[key]), [])
+        self.assertEqual((report["model"], report["stop_reason"], report["saturated"], report["layers"]),
+                         ("assoc10", "iterations", False, []))
+        self.assertEqual(report["options"]["iterations"], "6")
+        self.assertNotIn("array", report["options"])
+        in_phases = sum(phase["seconds"] for phase in report["phases"] if phase["name"] != "read")
+        self.assertLessEqual(in_phases, report["search_seconds"])
+        self.assertLess(report["search_seconds"], report["total_seconds"])
+
+    def test_the_same_on_any_layout(self):
+        reports = [self.report("--threads", threads, ranks=ranks) for ranks, threads in ((None, 1), (2, 1), (3, 2))]
+        self.assertEqual([len(report["ranks"]) for report in reports], [1, 2, 3])
+        self.assertEqual(len({report["digest"] for report in reports}), 1)
+        for report in reports:
+            self.assertEqual(sum(rank["enodes"] for rank in report["ranks"]), report["iterations"][-1]["enodes"])
+
+    def test_a_file_that_cannot_be_written(self):
+        for ranks in (None, 2):
+            outcome = tessera("saturate", "assoc10", "--iterations", 2, "--report", "no/such/folder/r.json", "--quiet",
+                              ranks=ranks, folder=self.folder)
+            self.assertEqual(outcome.code, FAILURE, outcome)
+            self.assertEqual(len(outcome.messages), 1, outcome)
+            self.assertIn("no/such/folder/r.json", outcome.messages[0])
+            self.assertIn("stopped: iterations", outcome.output)
 
 
 if __name__ == "__main__":
