@@ -14,6 +14,7 @@ namespace {
 constexpr const char* kFirstConvolution = "mobilenet-first-convolution";
 constexpr const char* kSweep = "blocking-sweep";
 constexpr const char* kSmallSweep = "blocking-sweep-small";
+constexpr std::int64_t kLargestSmall = 4096;  // weights of a layer in it
 
 void add_unless_known(std::vector<Layer>& layers, Layer layer) {
   layers.push_back(std::move(layer));
@@ -98,7 +99,7 @@ std::string workload_program(const std::string& name) {
     const bool small = name == kSmallSweep;
     std::vector<Layer> layers = small ? mobilenet_layers(0.125, 32) : mobilenet_layers(1, 224);
     for (Layer& layer : resnet50_layers(small ? 32 : 224)) {
-      if (small && layer.k * layer.n > 64 * 64) continue;
+      if (small && layer.k * layer.n > kLargestSmall) continue;
       add_unless_known(layers, std::move(layer));
     }
     return layers_as_glenside(layers);

@@ -74,7 +74,8 @@ class Measurement:
         self.options = options
         self.build = build
         self.calibration = calibration  # None: there is none
-        self.layouts = [layout for layout in targets.LAYOUTS if layout != "ranks" or shutil.which(prefix_of("ranks")[0])]
+        self.layouts = [layout for layout in targets.LAYOUTS
+                        if layout != "ranks" or shutil.which(prefix_of("ranks")[0])]
         self.samples = {}
         self.cals = []
 

@@ -68,7 +68,8 @@ class Compare(unittest.TestCase):
         self.series("new", "deep", [5000, 5000, 5000], unit="us")
         done = self.compare()
         self.assertEqual(done.returncode, 0)
-        self.assertEqual(self.line_of(done.stdout, "match_bench/deep")[-5:], ["0.500", "0.500", "..", "0.500", "faster"])
+        self.assertEqual(self.line_of(done.stdout, "match_bench/deep")[-5:],
+                         ["0.500", "0.500", "..", "0.500", "faster"])
 
     def test_noise_is_no_regression(self):
         self.series("old", "deep", [10, 10, 10, 10, 10])

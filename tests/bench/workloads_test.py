@@ -27,7 +27,8 @@ class Programs(unittest.TestCase):
         self.folder = pathlib.Path(holder.name)
 
     def search(self, name, *options, ranks=1, code=0):
-        command = script("workload.sh", "--print", name, *options, "--quiet", "--out", self.folder / "out").stdout.split()
+        printed = script("workload.sh", "--print", name, *options, "--quiet", "--out", self.folder / "out").stdout
+        command = printed.split()
         done = run(*([] if ranks == 1 else [MPIEXEC, "-np", ranks]), *command)
         self.assertEqual(done.returncode, code, done.stderr)
         return json.loads((self.folder / "out" / "report.json").read_text(encoding="utf-8"))
