@@ -29,7 +29,9 @@ void digest_of_math(benchmark::State& state) {
     state.SetIterationTime(seconds);
     const std::string& expected = first.emplace(state.range(0), found).first->second;
     if (found != expected || found.size() != 32) {
-      state.SkipWithError(("digest: found " + found + ", expected " + expected).c_str());
+      std::string message = "digest: found ";
+      message.append(found).append(", expected ").append(expected);
+      state.SkipWithError(message.c_str());
       break;
     }
   }

@@ -5,8 +5,8 @@
 OLD and NEW are either commits of this repository (built in temporary worktrees) or source trees ("." is this one, as
 it is), or folders of files that --benchmark_format=json wrote. Versions are run in turn: a first round is discarded,
 then in each repetition every program runs once as OLD and once as NEW, and which goes first alternates. Told are the
-median of the pairs' ratios and their quartiles; "slower" and "faster" are beyond the threshold with the quartile on the
-same side of 1, "slower?" and "faster?" without.
+median of the pairs' ratios and their quartiles; "slower" and "faster" are beyond the threshold and no noise by a sign
+test (it takes 5 repetitions at least), "slower?" and "faster?" may be noise.
 Exit codes: 0 nothing is slower, 1 something is (or fails in NEW), 2 bad options, or nothing to compare.
 """
 

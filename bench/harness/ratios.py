@@ -2,14 +2,18 @@
 
 Seconds differ between machines and between hours of one machine; the ratio of two programs run in turn does not, or far
 less. So: pair the repetitions of OLD and NEW in their order, take each pair's ratio NEW / OLD, and tell the median of
-the ratios and their quartiles.
+the ratios and their quartiles. A change is called one when the median is beyond the threshold and a sign test over the
+pairs finds less than one chance in twenty that it is noise: for 5 pairs all must agree, of 8 seven, of 10 nine.
 """
 
 import dataclasses
 import json
+import math
 import pathlib
 import statistics
 
+CHANCE = 0.05
+FEWEST_PAIRS = 5  # of which all must agree
 NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 
 
@@ -25,7 +29,8 @@ class Comparison:
     ratio: float     # median of the pairs' ratios
     low: float       # quartiles of them
     high: float
-    verdict: str     # "", faster, slower, "slower?" (the quartiles do not agree), "faster?"
+    pairs: int
+    verdict: str     # "", faster, slower, "slower?" (it may be noise), "faster?"
 
 
 def read_results(folder):
@@ -58,6 +63,11 @@ def quartiles(values):
     return cuts[0], cuts[2]
 
 
+def chance_of(agreeing, pairs):
+    """The probability that at least so many of the pairs agree on a direction given beforehand, if both are alike."""
+    return sum(math.comb(pairs, k) for k in range(agreeing, pairs + 1)) / 2 ** pairs
+
+
 def compare_one(name, old, new, threshold):
     pairs = zip(old, new) if len(old) == len(new) else ((statistics.median(old), value) for value in new)
     ratios = [after / before for before, after in pairs if before > 0]
@@ -67,10 +77,13 @@ def compare_one(name, old, new, threshold):
     low, high = quartiles(ratios)
     verdict = ""
     if ratio > 1 + threshold:
-        verdict = "slower" if low > 1 else "slower?"
+        certain = chance_of(sum(value > 1 for value in ratios), len(ratios)) < CHANCE
+        verdict = "slower" if certain else "slower?"
     elif ratio < 1 / (1 + threshold):
-        verdict = "faster" if high < 1 else "faster?"
-    return Comparison(name, statistics.median(old), statistics.median(new), ratio, low, high, verdict)
+        certain = chance_of(sum(value < 1 for value in ratios), len(ratios)) < CHANCE
+        verdict = "faster" if certain else "faster?"
+    return Comparison(name, statistics.median(old), statistics.median(new), ratio, low, high,
+                      len(ratios), verdict)
 
 
 def compare(old, new, threshold):
@@ -96,6 +109,8 @@ def text_of(comparisons, only_old, only_new, old_errors, new_errors):
     out += [f"error in old: {name}: {message}" for name, message in sorted(old_errors.items())]
     out += [f"error in new: {name}: {message}" for name, message in sorted(new_errors.items())]
     if comparisons:
+        if min(c.pairs for c in comparisons) < FEWEST_PAIRS:
+            out.append(f"fewer than {FEWEST_PAIRS} repetitions: nothing can be told from noise for certain")
         overall = statistics.geometric_mean([c.ratio for c in comparisons])
         slower = sum(c.verdict == "slower" for c in comparisons)
         faster = sum(c.verdict == "faster" for c in comparisons)

@@ -8,6 +8,8 @@ import unittest
 
 from bench_support import script
 
+import ratios
+
 
 def result(program, times, unit="ms", error=None):
     """A file as Google Benchmark writes it: one benchmark a name, with an aggregate that must be left alone."""
@@ -55,8 +57,8 @@ class Compare(unittest.TestCase):
 
     def test_slower_pairwise_though_the_machine_drifts(self):
         # The machine slows down threefold while measuring; the pairs' ratios do not.
-        self.series("old", "deep", [10, 20, 30])
-        self.series("new", "deep", [11, 22, 33])
+        self.series("old", "deep", [10, 15, 20, 25, 30])
+        self.series("new", "deep", [11, 16.5, 22, 27.5, 33])
         done = self.compare()
         self.assertEqual(done.returncode, 1)
         self.assertEqual(self.line_of(done.stdout, "match_bench/deep")[-5:],
@@ -64,8 +66,8 @@ class Compare(unittest.TestCase):
         self.assertEqual(self.compare("--threshold", 15).returncode, 0)
 
     def test_units_are_brought_together(self):
-        self.series("old", "deep", [10, 10, 10])
-        self.series("new", "deep", [5000, 5000, 5000], unit="us")
+        self.series("old", "deep", [10] * 5)
+        self.series("new", "deep", [5000] * 5, unit="us")
         done = self.compare()
         self.assertEqual(done.returncode, 0)
         self.assertEqual(self.line_of(done.stdout, "match_bench/deep")[-5:],
@@ -73,10 +75,24 @@ class Compare(unittest.TestCase):
 
     def test_noise_is_no_regression(self):
         self.series("old", "deep", [10, 10, 10, 10, 10])
-        self.series("new", "deep", [9, 9, 11, 14, 14])
+        self.series("new", "deep", [9, 12, 13, 14, 14])
         done = self.compare()
         self.assertEqual(done.returncode, 0)
         self.assertEqual(self.line_of(done.stdout, "match_bench/deep")[-1], "slower?")
+
+    def test_few_repetitions_prove_nothing(self):
+        self.series("old", "deep", [10] * 4)
+        self.series("new", "deep", [20] * 4)
+        done = self.compare()
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(self.line_of(done.stdout, "match_bench/deep")[-1], "slower?")
+        self.assertIn("fewer than 5 repetitions", done.stdout)
+
+    def test_chances(self):
+        self.assertEqual(ratios.chance_of(5, 5), 1 / 32)
+        self.assertEqual(ratios.chance_of(4, 5), 6 / 32)
+        self.assertLess(ratios.chance_of(7, 8), ratios.CHANCE)
+        self.assertLess(ratios.CHANCE, ratios.chance_of(8, 10))
 
     def test_benchmarks_of_one_side_and_filter(self):
         self.write("old", 0, result("match_bench", {"deep": 1, "gone": 1}))
