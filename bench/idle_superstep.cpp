@@ -3,6 +3,7 @@
 // itself, and so cannot time collective calls; hence a program of its own.
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -13,10 +14,11 @@ namespace tessera::bench {
 namespace {
 
 constexpr int kBatches = 31;
+constexpr int kMostBatches = 200;
 constexpr int kIterations = 256;  // a batch
 
 constexpr const char* kUsage =
-    "usage: idle_superstep [--threads T]\n"
+    "usage: idle_superstep [--threads T] [--batches N]\n"
     "Times iterations of a saturated e-graph and the exchanges they make; run it alone or under mpirun.\n";
 
 double median(std::vector<double>& values) {
@@ -24,12 +26,12 @@ double median(std::vector<double>& values) {
   return values[values.size() / 2];
 }
 
-int measure(Exchange& exchange, int threads) {
+int measure(Exchange& exchange, int threads, int batches) {
   IdleSearch search(exchange, threads);
   std::vector<double> iterations;
   std::vector<double> raw;
   std::vector<double> same;
-  for (int batch = -1; batch < kBatches; ++batch) {  // the first one warms up
+  for (int batch = -1; batch < batches; ++batch) {  // the first one warms up
     const double of_iterations = search.iterate(kIterations);
     const double of_raw = search.raw(kIterations);
     const double of_same = search.same_calls(kIterations);
@@ -55,20 +57,26 @@ int measure(Exchange& exchange, int threads) {
 int run(int argc, char** argv) {
   MpiSession session(argc, argv);
   int threads = 1;
+  int batches = kBatches;
   if (argc == 2 && std::strcmp(argv[1], "--help") == 0) {
     if (session.rank() == 0) std::fputs(kUsage, stdout);
     return 0;
   }
-  if (argc == 3 && std::strcmp(argv[1], "--threads") == 0) {
-    threads = std::atoi(argv[2]);
-  } else if (argc != 1) {
-    threads = 0;
+  bool good = argc % 2 == 1;
+  for (int i = 1; good && i + 1 < argc; i += 2) {
+    int* number = std::strcmp(argv[i], "--threads") == 0   ? &threads
+                  : std::strcmp(argv[i], "--batches") == 0 ? &batches
+                                                           : nullptr;
+    char* end = nullptr;
+    const std::int64_t value = std::strtol(argv[i + 1], &end, 10);
+    good = number != nullptr && *end == '\0' && value >= 1 && value <= (number == &threads ? 1024 : kMostBatches);
+    if (good) *number = static_cast<int>(value);
   }
-  if (threads < 1 || threads > 1024) {
+  if (!good) {
     if (session.rank() == 0) std::fputs(kUsage, stderr);
     return 2;
   }
-  return session.run([&] { return measure(*session.make_exchange(), threads); });
+  return session.run([&] { return measure(*session.make_exchange(), threads, batches); });
 }
 
 }  // namespace

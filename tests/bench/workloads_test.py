@@ -76,7 +76,7 @@ class Idle(unittest.TestCase):
     def test_every_layout(self):
         for ranks, threads in ((1, 1), (1, 2), (2, 1)):
             done = run(*([] if ranks == 1 else [MPIEXEC, "-np", ranks]), BUILD / "bin" / "idle_superstep",
-                       "--threads", threads)
+                       "--threads", threads, "--batches", 1)
             self.assertEqual(done.returncode, 0, done.stderr)
             said = json.loads(done.stdout)
             self.assertEqual((said["ranks"], said["threads"]), (ranks, threads))
@@ -84,7 +84,7 @@ class Idle(unittest.TestCase):
             self.assertEqual(said["exchanges"] > 0, ranks > 1)
 
     def test_bad_options(self):
-        for arguments in (("--threads", "0"), ("--threads", "x"), ("7",)):
+        for arguments in (("--threads", "0"), ("--threads", "x"), ("--batches", "1000"), ("--size", "1"), ("7",)):
             done = run(BUILD / "bin" / "idle_superstep", *arguments)
             self.assertEqual(done.returncode, 2)
             self.assertTrue(re.search("usage", done.stderr))

@@ -131,6 +131,8 @@ TEST(Options, Saturate) {
                                     "--iterations",
                                     "11",
                                     "--print-counts",
+                                    "--report",
+                                    "r.json",
                                     "--threads",
                                     "1",
                                     "--shards",
@@ -150,6 +152,7 @@ TEST(Options, Saturate) {
                                     "-q"});
   EXPECT_EQ(options.command, Command::kSaturate);
   EXPECT_EQ(options.input, "math.rules");
+  EXPECT_EQ(options.report, "r.json");
   EXPECT_TRUE(options.print_counts);
   EXPECT_EQ(options.iteration_limit, 11U);
   EXPECT_EQ(options.time_limit_ms, 90'000U);
