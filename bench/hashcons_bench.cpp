@@ -35,8 +35,9 @@ std::uint64_t insert_all(NodeTable& table, const std::vector<Key>& keys) {
   table.reserve(rows, wide);
   std::uint64_t made = 0;
   for (const Key& key : keys) {
-    if (!table.find(key.hash, key.symbol, key.kids).is_none()) continue;
-    table.insert(key.hash, key.symbol, key.kids, ClassId(0), 1);
+    const HashconsSlot slot = table.look_up(0, key.hash, key.symbol, key.kids);
+    if (!slot.row.is_none()) continue;
+    table.insert(0, slot, key.symbol, key.kids, ClassId(0), 1);
     ++made;
   }
   return made;
