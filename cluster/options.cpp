@@ -156,7 +156,7 @@ const Entry kTable[] = {
 
 constexpr const char* kExitCodes = R"(Exit codes:
   0  all layers tensorized and verified
-  1  finished, but some layer is not tensorized
+  1  finished, but some layer is not tensorized; or a check of an egglog program does not hold
   2  bad input or options
   3  internal or verification failure)";
 
@@ -169,6 +169,8 @@ constexpr const char* kExamples = R"(Examples:
       a Glenside program, two arrays to choose from, rules of one's own
   tessera saturate math.rules --iterations 11 --print-counts
       a rules file with its own start terms
+  mpirun -np 2 tessera saturate program.egg
+      a program in egglog's text format: its terms, rewrites, runs, print-size, extract and check
 
 )";
 
@@ -311,8 +313,12 @@ std::variant<Options, ExitRequest> parse_options(int argc, const char* const* ar
 
   Given saturate;
   CLI::App* saturate_app = app.add_subcommand(
-      "saturate", "Saturate the start terms of a rules file, and print what the e-graph has become.");
-  saturate_app->add_option("FILE", saturate.input, "a .rules file with rules and start terms")->type_name("");
+      "saturate",
+      "Saturate the start terms of a rules file, or run an egglog program, and print what the e-graph has become.");
+  saturate_app
+      ->add_option("FILE", saturate.input,
+                   "a .rules file with rules and start terms, or a program in egglog's text format (.egg)")
+      ->type_name("");
   declare(*saturate_app, kOnSaturate, saturate);
 
   std::string program = "tessera";
@@ -325,7 +331,7 @@ std::variant<Options, ExitRequest> parse_options(int argc, const char* const* ar
     if (saturate_app->parsed()) {
       program += " saturate";
       Options options = interpret(Command::kSaturate, saturate);
-      if (options.input.empty()) return mistake(program, "no rules file given");
+      if (options.input.empty()) return mistake(program, "no rules file or egglog program given");
       return options;
     }
     const std::vector<std::string> commands = {"search", "saturate", "--help", "--version"};

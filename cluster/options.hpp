@@ -14,14 +14,14 @@ namespace tessera {
 // The exit codes of the program, as --help documents them.
 enum ExitCode : int {
   kExitDone = 0,        // all layers tensorized and verified
-  kExitIncomplete = 1,  // finished, but some layer is not tensorized
+  kExitIncomplete = 1,  // finished, but some layer is not tensorized, or a check of an egglog program does not hold
   kExitUsage = 2,       // bad input or options
   kExitFailure = 3,     // internal or verification failure
 };
 
 enum class Command : std::uint8_t {
   kSearch,    // a model onto arrays
-  kSaturate,  // a rules file's start terms
+  kSaturate,  // a rules file's start terms, or an egglog program
 };
 
 enum class Scope : std::uint8_t { kLayer, kNetwork };
@@ -44,7 +44,7 @@ struct MatchLimit {
 
 struct Options {
   Command command = Command::kSearch;
-  std::string input;  // kSearch: a file or the name of a built-in network; kSaturate: a rules file
+  std::string input;  // kSearch: a file or the name of a built-in network; kSaturate: a rules file or an egglog program
 
   // kSearch only
   std::vector<ArraySize> arrays = {{64, 64}};  // at least one, none twice, in the order given

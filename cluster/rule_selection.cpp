@@ -46,15 +46,19 @@ RuleSet select_rules(const std::vector<std::string>& sets, const Options& option
     all.name += (all.name.empty() ? "" : "+") + set.name;
     if (!set.start.empty()) all.start = std::move(set.start);
   }
+  apply_rule_options(all, options);
+  return all;
+}
+
+void apply_rule_options(RuleSet& set, const Options& options) {
   for (const std::string& name : options.pinned)
-    for_selected(all, name, "--pin", [](Rule& rule) { rule.pinned = true; });
+    for_selected(set, name, "--pin", [](Rule& rule) { rule.pinned = true; });
   for (const MatchLimit& limit : options.match_limits)
-    for_selected(all, limit.rule, "--match-limit", [&](Rule& rule) { rule.match_limit = limit.matches; });
+    for_selected(set, limit.rule, "--match-limit", [&](Rule& rule) { rule.match_limit = limit.matches; });
   std::unordered_set<std::string> banned;
   for (const std::string& name : options.banned)
-    for_selected(all, name, "--ban", [&](Rule& rule) { banned.insert(rule.name); });
-  std::erase_if(all.rules, [&](const Rule& rule) { return banned.contains(rule.name); });
-  return all;
+    for_selected(set, name, "--ban", [&](Rule& rule) { banned.insert(rule.name); });
+  std::erase_if(set.rules, [&](const Rule& rule) { return banned.contains(rule.name); });
 }
 
 }  // namespace tessera

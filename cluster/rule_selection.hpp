@@ -14,4 +14,7 @@ namespace tessera {
 [[nodiscard]] RuleSet select_rules(const std::vector<std::string>& sets, const Options& options,
                                    const Language& language, SymbolTable& symbols);
 
+// Sets pins and limits and takes banned rules out, as select_rules() does.
+void apply_rule_options(RuleSet& set, const Options& options);
+
 }  // namespace tessera

@@ -171,9 +171,10 @@ class MatchPhase {
     for (std::size_t t = 0; t < tasks; ++t) result.outputs.emplace_back(rules);
     Traveller traveller(partition_, request_.plans, result.foreign, tasks);
     Remote* remote = partition_.alone() ? nullptr : &traveller;
+    bind_given(result.foreign);
     partition_.workers.for_each(tasks, true, [&](std::size_t task) {
       MatchOutput& out = result.outputs[task];
-      Matcher matcher(graph_, request_.plans, request_.seen, request_.store_limit, remote, task, out);
+      Matcher matcher(graph_, request_.plans, request_.seen, request_.store_limit, remote, task, out, given_);
       for (std::size_t u = task; u < units_.size(); u += tasks) {
         const Unit& unit = units_[u];
         const auto begin = Clock::now();
@@ -190,6 +191,18 @@ class MatchPhase {
   }
 
  private:
+  // Classes this rank has never met are foreign to it, as those that partial matches bring along.
+  void bind_given(std::vector<ForeignClass>& foreign) {
+    for (std::size_t r = 0; r < request_.given.size(); ++r) {
+      std::vector<std::uint32_t>& handles = given_.emplace_back();
+      for (const GlobalId id : request_.given[r]) {
+        const ClassId here = partition_.find_local(id);
+        handles.push_back(here.is_none() ? Handle::kForeign | static_cast<std::uint32_t>(foreign.size()) : here.value);
+        if (here.is_none()) foreign.push_back({{id, 0}, DataId()});
+      }
+    }
+  }
+
   void travel(Traveller& traveller, MatchResult& result) {
     std::vector<Arrived> arrived;
     std::vector<std::uint32_t> slots;
@@ -197,7 +210,7 @@ class MatchPhase {
     while (traveller.deliver(arrived, slots)) {
       partition_.workers.for_each(tasks, arrived.size() > 256, [&](std::size_t task) {
         MatchOutput& out = result.outputs[task];
-        Matcher matcher(graph_, request_.plans, request_.seen, request_.store_limit, &traveller, task, out);
+        Matcher matcher(graph_, request_.plans, request_.seen, request_.store_limit, &traveller, task, out, given_);
         const std::size_t begin = arrived.size() * task / tasks;
         const std::size_t end = arrived.size() * (task + 1) / tasks;
         auto clock = Clock::now();
@@ -329,6 +342,7 @@ class MatchPhase {
   RowsByOperator all_;
   std::deque<std::pair<std::uint32_t, RowsByOperator>> younger_;
   std::deque<std::vector<ClassId>> class_starts_;
+  std::vector<std::vector<std::uint32_t>> given_;  // per rule: handles
 };
 
 }  // namespace

@@ -30,6 +30,8 @@ struct MatchRequest {
   std::span<const std::uint64_t> store_limit;  // per rule: matches beyond are counted only
   std::span<const std::uint32_t>
       class_data_stamp;  // by class id: iteration in which e-class data last changed; may be empty
+  // Per rule: the leaders that its given variables stand for, complete if the rule is active. Empty: no rule has any.
+  std::span<const std::vector<GlobalId>> given = {};
 };
 
 // Collective. `graph.iteration` is still the iteration before; rows touched in it are in graph.touched.

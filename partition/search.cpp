@@ -9,6 +9,7 @@
 
 #include "engine/graph/compaction.hpp"
 #include "engine/graph/invariants.hpp"
+#include "partition/inspection.hpp"
 
 namespace tessera {
 namespace {
@@ -69,6 +70,7 @@ Search::Search(Exchange& exchange, const Language& language, SymbolTable& symbol
       partition_(exchange, language, symbols, options.partition),
       analysis_(partition_),
       scheduler_(schedules(rules, options.match_limit)),
+      rules_in_use_(rules.size()),
       started_s_(now_s()) {
   plans_.reserve(rules.size());
   for (const Rule& rule : rules) plans_.push_back(compile(rule, symbols));
@@ -83,6 +85,29 @@ std::vector<NamedClass> Search::start(const Expression& expression) {
   analysis_.run({}, plans_);
   count();
   return classes;
+}
+
+std::vector<NamedClass> Search::insert(const Expression& expression) {
+  // What is inserted gets a stamp and names of its own: rows and classes of the last iteration stay as they are.
+  ++partition_.graph.iteration;
+  for (auto& list : partition_.graph.touched) list.clear();
+  return start(expression);
+}
+
+std::uint64_t Search::count_matches(const Rule& rule) {
+  const std::array<RulePlan, 1> plans = {compile(rule, partition_.graph.symbols())};
+  const std::array<char, 1> active = {1};
+  const std::array<std::uint32_t, 1> seen = {0};
+  const std::array<std::uint64_t, 1> store_limit = {0};
+  std::array<std::vector<GlobalId>, 1> given;
+  if (!find_given(rule, given[0])) return 0;
+  return run_match_phase(partition_, {plans, active, seen, store_limit, {}, given}).matches[0];
+}
+
+bool Search::find_given(const Rule& rule, std::vector<GlobalId>& classes) {
+  if (rule.given_variables.empty()) return true;
+  classes = find_terms(partition_, rule.given);
+  return std::ranges::none_of(classes, [](GlobalId id) { return id.is_none(); });
 }
 
 void Search::count() {
@@ -103,15 +128,18 @@ const IterationRecord& Search::iterate() {
   std::vector<char> active(rules_.size());
   std::vector<std::uint32_t> seen(rules_.size());
   std::vector<std::uint64_t> store_limit(rules_.size());
+  std::vector<std::vector<GlobalId>> given(rules_.size());
+  std::vector<char> in_use(rules_.size());
   for (std::size_t r = 0; r < rules_.size(); ++r) {
-    active[r] = scheduler_.active(r, record.iteration) ? 1 : 0;
+    in_use[r] = r < rules_in_use_ && find_given(rules_[r], given[r]) ? 1 : 0;
+    active[r] = in_use[r] != 0 && scheduler_.active(r, record.iteration) ? 1 : 0;
     seen[r] = scheduler_.rules()[r].seen;
     store_limit[r] = scheduler_.budget(r);
   }
   MatchResult matches;
   {
     PhaseTimer timer(record.phases[static_cast<std::size_t>(Phase::kMatch)]);
-    matches = run_match_phase(partition_, {plans_, active, seen, store_limit, analysis_.data_stamp()});
+    matches = run_match_phase(partition_, {plans_, active, seen, store_limit, analysis_.data_stamp(), given});
   }
   record.phases[static_cast<std::size_t>(Phase::kMatch)].supersteps = matches.supersteps;
   record.visited = matches.visited;
@@ -125,7 +153,7 @@ const IterationRecord& Search::iterate() {
     RuleRecord& rule = record.rules[r];
     rule.active = active[r] != 0;
     if (!rule.active) {
-      waiting = true;
+      waiting = waiting || in_use[r] != 0;
       continue;
     }
     rule.seconds = matches.seconds[r];
@@ -224,9 +252,10 @@ std::optional<StopReason> Search::limit_reached() {
   return std::nullopt;
 }
 
-StopReason Search::run(const std::function<void(const IterationRecord&)>& observe) {
-  for (;;) {
+StopReason Search::run_for(std::uint64_t iterations, const std::function<void(const IterationRecord&)>& observe) {
+  for (std::uint64_t done = 0;; ++done) {
     if (const std::optional<StopReason> reason = limit_reached()) return *reason;
+    if (done == iterations) return StopReason::kIterations;
     const IterationRecord& record = iterate();
     if (observe) observe(record);
     if (!record.changed) return StopReason::kSaturated;

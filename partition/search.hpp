@@ -3,6 +3,7 @@
 // an iteration, and every count here, is the same for any number of ranks, threads and shards.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -73,10 +74,21 @@ class Search {
   // Inserts the start expression (iteration 0). Returns, on every rank, the class of each of its nodes.
   std::vector<NamedClass> start(const Expression& expression);
 
+  // Inserts further terms, after any number of iterations; their e-nodes are new to every rule. Counts as an iteration
+  // only in the e-graph's clock, not in iterations(). Returns what start() does.
+  std::vector<NamedClass> insert(const Expression& expression);
+  // From here on only the first `count` rules take part; the others wait, unseen, until a later call lets them.
+  void use_rules(std::size_t count) { rules_in_use_ = std::min(count, rules_.size()); }
+  // How many matches the rule has in the e-graph as it is; its right side is not looked at. Interns the rule's symbols.
+  [[nodiscard]] std::uint64_t count_matches(const Rule& rule);
+
   // One iteration.
   const IterationRecord& iterate();
   // Iterates until a limit or saturation; `observe` sees every finished iteration.
-  StopReason run(const std::function<void(const IterationRecord&)>& observe = {});
+  StopReason run(const std::function<void(const IterationRecord&)>& observe = {}) { return run_for(kNoLimit, observe); }
+  // The same for so many iterations at most; that it stopped for them is StopReason::kIterations.
+  StopReason run_for(std::uint64_t iterations, const std::function<void(const IterationRecord&)>& observe = {});
+  static constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
 
   [[nodiscard]] const std::vector<IterationRecord>& iterations() const { return records_; }
   [[nodiscard]] std::uint64_t enodes() const { return enodes_; }  // over all ranks, as of the last iteration
@@ -90,10 +102,11 @@ class Search {
  private:
   void apply_merge_rebuild_analyze(MatchResult& matches, const std::vector<char>& apply, IterationRecord& record);
   void count();
-  // These three are collective.
+  // These are collective.
   [[nodiscard]] bool any_rank(bool here);
   [[nodiscard]] bool over_memory_limit();
   [[nodiscard]] std::optional<StopReason> limit_reached();
+  [[nodiscard]] bool find_given(const Rule& rule, std::vector<GlobalId>& classes);  // false: one is not there
 
   const std::vector<Rule>& rules_;
   SearchOptions options_;
@@ -101,6 +114,7 @@ class Search {
   Analysis analysis_;
   std::vector<RulePlan> plans_;
   Scheduler scheduler_;
+  std::size_t rules_in_use_;
   std::vector<IterationRecord> records_;
   std::uint64_t enodes_ = 0;
   std::uint64_t eclasses_ = 0;

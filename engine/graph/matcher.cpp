@@ -13,8 +13,13 @@ void Matcher::select(std::uint32_t rule, std::uint32_t variant) {
   steps_ = &plan_->variants[variant].steps;
 }
 
+void Matcher::bind_given() {
+  for (std::size_t i = 0; i < plan_->given_slots.size(); ++i) slots_[plan_->given_slots[i]] = given_[rule_][i];
+}
+
 void Matcher::start(std::uint32_t rule, std::uint32_t variant, std::span<const RowId> rows) {
   select(rule, variant);
+  bind_given();
   const Step& step = steps_->front();
   out_.visited[rule] += rows.size();
   for (const RowId row : rows) {
@@ -26,6 +31,7 @@ void Matcher::start(std::uint32_t rule, std::uint32_t variant, std::span<const R
 
 void Matcher::start_classes(std::uint32_t rule, std::span<const ClassId> classes) {
   select(rule, 0);
+  bind_given();
   const Step& step = steps_->front();
   out_.visited[rule] += classes.size();
   for (const ClassId cls : classes) {
@@ -37,6 +43,7 @@ void Matcher::start_classes(std::uint32_t rule, std::span<const ClassId> classes
 void Matcher::resume(const PartialMatch& partial) {
   select(partial.rule, partial.variant);
   std::copy(partial.slots.begin(), partial.slots.end(), slots_.begin());
+  bind_given();
   walk((*steps_)[partial.step], partial.step);
 }
 
@@ -127,6 +134,8 @@ bool Matcher::bind_row(const Step& step, RowId row) {
 }
 
 bool Matcher::conditions_hold(const Step& step) {
+  for (const auto& [a, b] : step.distinct)
+    if (same(slots_[a], slots_[b])) return false;
   if (step.conditions.empty()) return true;
   const SlotValues values(graph_, *plan_, std::span(slots_).first(plan_->slot_count), remote_);
   return std::ranges::all_of(step.conditions,

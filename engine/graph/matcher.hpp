@@ -53,10 +53,19 @@ class Remote {
 class Matcher {
  public:
   // `seen[r]`: rows with a stamp below it are old for rule r. `store_limit[r]`: matches beyond it are counted, not
-  // stored. `remote` is null on a single rank.
+  // stored. `remote` is null on a single rank. `given`: per rule, handles for its given_slots; may be empty if no rule
+  // has any.
   Matcher(const EGraph& graph, std::span<const RulePlan> plans, std::span<const std::uint32_t> seen,
-          std::span<const std::uint64_t> store_limit, Remote* remote, std::size_t task, MatchOutput& out)
-      : graph_(graph), plans_(plans), seen_(seen), store_limit_(store_limit), remote_(remote), task_(task), out_(out) {}
+          std::span<const std::uint64_t> store_limit, Remote* remote, std::size_t task, MatchOutput& out,
+          std::span<const std::vector<std::uint32_t>> given = {})
+      : graph_(graph),
+        plans_(plans),
+        seen_(seen),
+        store_limit_(store_limit),
+        remote_(remote),
+        task_(task),
+        out_(out),
+        given_(given) {}
 
   // Matches of a variant that starts from these rows, all live and of the start's operator and age.
   void start(std::uint32_t rule, std::uint32_t variant, std::span<const RowId> rows);
@@ -76,6 +85,7 @@ class Matcher {
   }
   void emit();
   void select(std::uint32_t rule, std::uint32_t variant);
+  void bind_given();
 
   const EGraph& graph_;
   std::span<const RulePlan> plans_;
@@ -84,6 +94,7 @@ class Matcher {
   Remote* remote_;
   std::size_t task_;
   MatchOutput& out_;
+  std::span<const std::vector<std::uint32_t>> given_;
 
   std::uint32_t rule_ = 0;
   std::uint32_t variant_ = 0;

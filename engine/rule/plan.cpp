@@ -65,7 +65,7 @@ class Compiler {
         continue;
       }
       atoms_.push_back(t);
-      term_slot_[t] = new_slot(SlotKind::kClass);
+      term_slot_[t] = term.class_of == PatternTerm::kOwnClass ? new_slot(SlotKind::kClass) : term_slot_[term.class_of];
       for (const AttributeExpression& attribute : term.attributes)
         if (attribute.kind == AttributeExpression::Kind::kVariable &&
             plan_.variable_slot[attribute.variable] == kNoSlot)
@@ -74,6 +74,8 @@ class Compiler {
     // Atoms in the order root first: the age constraints follow this order.
     std::reverse(atoms_.begin(), atoms_.end());
     plan_.root_slot = term_slot_[left.root()];
+    for (const VariableIndex v : rule_.given_variables)
+      plan_.given_slots.push_back(plan_.variable_slot[v] = new_slot(SlotKind::kClass));
     if (plan_.slot_count > kMaxSlots)
       throw Error(ErrorCode::kInput,
                   "rule " + rule_.name + " needs " + std::to_string(plan_.slot_count) +
@@ -95,6 +97,8 @@ class Compiler {
     step.kind = Step::Kind::kClasses;
     step.class_action = {0, plan_.root_slot, true};
     for (std::uint32_t c = 0; c < rule_.conditions.size(); ++c) step.conditions.push_back(c);
+    for (const auto& [a, b] : rule_.distinct)
+      step.distinct.emplace_back(plan_.variable_slot[a], plan_.variable_slot[b]);
     result.steps.push_back(step);
     result.bound_before.emplace_back();
     return result;
@@ -113,6 +117,14 @@ class Compiler {
         if (parent.kids[p] == term) result.push_back({a, p});
     }
     return result;
+  }
+
+  // The atom itself, with the first of its children whose class is bound.
+  [[nodiscard]] std::optional<Up> bound_kid(std::uint32_t atom) const {
+    const PatternTerm& term = rule_.left.terms[atoms_[atom]];
+    for (std::uint32_t p = 0; p < term.kids.size(); ++p)
+      if (bound_[term_slot_[term.kids[p]]]) return Up{atom, p};
+    return std::nullopt;
   }
 
   Step atom_step(std::uint32_t atom, std::uint32_t start) {
@@ -157,6 +169,13 @@ class Compiler {
         step.conditions.push_back(c);
       }
     }
+    for (std::uint32_t d = 0; d < rule_.distinct.size(); ++d) {
+      const std::uint32_t a = plan_.variable_slot[rule_.distinct[d].first];
+      const std::uint32_t b = plan_.variable_slot[rule_.distinct[d].second];
+      if (distinct_done_[d] || !bound_[a] || !bound_[b]) continue;
+      distinct_done_[d] = true;
+      step.distinct.emplace_back(a, b);
+    }
     return step;
   }
 
@@ -169,13 +188,15 @@ class Compiler {
   [[nodiscard]] std::vector<std::uint32_t> bound_slots() const {
     std::vector<std::uint32_t> result;
     for (std::uint32_t s = 0; s < bound_.size(); ++s)
-      if (bound_[s]) result.push_back(s);
+      if (bound_[s] && std::ranges::find(plan_.given_slots, s) == plan_.given_slots.end()) result.push_back(s);
     return result;
   }
 
   Variant variant(std::uint32_t start) {
     bound_.assign(plan_.slot_count, false);
+    for (const std::uint32_t slot : plan_.given_slots) bound_[slot] = true;
     condition_done_.assign(rule_.conditions.size(), false);
+    distinct_done_.assign(rule_.distinct.size(), false);
     std::vector<bool> done(atoms_.size(), false);
     Variant result;
     result.bound_before.push_back(bound_slots());
@@ -199,6 +220,9 @@ class Compiler {
           if (done[a])
             for (const Up candidate : parents_of(atoms_[a]))
               if (!done[candidate.atom]) up = candidate;
+        // Atoms of one class that no atom has as its child, and atoms that share but a variable.
+        for (std::uint32_t a = 0; a < atoms_.size() && !up; ++a)
+          if (!done[a]) up = bound_kid(a);
         CHECK(up.has_value());  // a pattern is connected
         const std::uint32_t from = term_slot_[rule_.left.terms[atoms_[up->atom]].kids[up->position]];
         step = atom_step(up->atom, start);
@@ -253,6 +277,7 @@ class Compiler {
   std::vector<std::uint32_t> atoms_;      // left terms that are operators, root first
   std::vector<bool> bound_;
   std::vector<bool> condition_done_;
+  std::vector<bool> distinct_done_;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "engine/base/ids.hpp"
@@ -53,6 +54,7 @@ struct Step {
   std::vector<SlotAction> attributes;
   std::vector<ConstantCheck> constants;
   std::vector<std::uint32_t> conditions;  // of the rule: those whose last variable this step binds
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> distinct;  // slots, likewise: their classes must differ
 };
 
 struct Variant {
@@ -70,6 +72,7 @@ struct RulePlan {
   std::vector<bool> needs_data;              // per slot: e-class data is read by a condition, a let or the right side
   std::vector<std::uint32_t> variable_slot;  // per variable; kNoSlot for lets
   std::uint32_t root_slot = 0;
+  std::vector<std::uint32_t> given_slots;  // of Rule::given_variables: bound before a match begins
   std::vector<Variant> variants;
 
   // Right side, bottom-up. A node's children are variables' slots or earlier nodes.

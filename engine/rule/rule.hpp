@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/base/error.hpp"
@@ -39,6 +40,8 @@ enum class ValueFunction : std::uint8_t {
   kMax,
   kCeilDivide,
   kRoundUp,
+  kQuotient,
+  kRemainder,
   kEqual,
   kNotEqual,
   kLess,
@@ -84,14 +87,19 @@ struct AttributeExpression {
 // One node of a pattern: a kClass variable, or an operator applied to children.
 // On a left side an attribute is a kConstant or a kVariable expression; on a right side any expression.
 struct PatternTerm {
+  static constexpr std::uint32_t kOwnClass = 0xffffffffU;
   bool is_variable = false;
   VariableIndex variable = 0;
   OperatorId op;
   std::vector<AttributeExpression> attributes;
   std::vector<std::uint32_t> kids;  // indices of earlier terms in Pattern::terms
+  // An operator of a left side: the earlier term whose e-class is this one's too; kOwnClass: no other term's. So a left
+  // side may ask for several e-nodes of one e-class: `a` is a variable's term, and the term (Num 0) is in its class.
+  std::uint32_t class_of = kOwnClass;
   Where where;
 };
 
+// A left side's operators hang together by the e-classes they share.
 struct Pattern {
   std::vector<PatternTerm> terms;  // children before parents; the last one is the root
   [[nodiscard]] std::uint32_t root() const { return static_cast<std::uint32_t>(terms.size()) - 1; }
@@ -104,6 +112,12 @@ struct Rule {
   Pattern right;
   std::vector<AttributeExpression> lets;        // a let may use earlier lets
   std::vector<AttributeExpression> conditions;  // all must be true
+  // Pairs of kClass variables whose e-classes must differ when the match is found.
+  std::vector<std::pair<VariableIndex, VariableIndex>> distinct;
+  // Terms without variables that `distinct` speaks of: the e-class of root i is what kClass variable i stands for. The
+  // rule waits until all of them are in the e-graph.
+  Expression given;
+  std::vector<VariableIndex> given_variables;
   std::uint64_t match_limit = 0;  // matches an iteration before the rule is put aside; 0: the search's default
   bool pinned = false;            // never put aside
   Where where;

@@ -1,6 +1,7 @@
 #include "engine/rule/rule_parser.hpp"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -52,6 +53,14 @@ Source find_include(const std::string& name, const std::string& including, const
   }
   throw Error(ErrorCode::kInput, "cannot find the file '" + looked_for + "', nor are there built-in rules of that name",
               where);
+}
+
+// What to say of a command of egglog's text format.
+std::string egglog_hint(std::string_view head) {
+  constexpr std::array<std::string_view, 8> kCommands = {"datatype", "sort",    "constructor", "run",
+                                                         "check",    "extract", "print-size",  "run-schedule"};
+  const bool is_egglog = std::find(kCommands.begin(), kCommands.end(), head) != kCommands.end();
+  return is_egglog ? "; egglog's text format is read by 'tessera saturate' from a .egg file" : "";
 }
 
 class FileParser {
@@ -115,7 +124,7 @@ class FileParser {
       fail(text, form,
            "expected (rewrite …), (birewrite …), (for-each-array …), (let …), (start …), (include …) or (language …), "
            "found " +
-               text.describe(form));
+               text.describe(form) + egglog_hint(head));
     }
   }
 

@@ -21,6 +21,8 @@ constexpr std::array kFunctions = {
     ValueFunctionInfo{"max", ValueFunction::kMax, 2, kMany},
     ValueFunctionInfo{"ceil-div", ValueFunction::kCeilDivide, 2, 2},
     ValueFunctionInfo{"round-up", ValueFunction::kRoundUp, 2, 2},
+    ValueFunctionInfo{"quotient", ValueFunction::kQuotient, 2, 2},
+    ValueFunctionInfo{"remainder", ValueFunction::kRemainder, 2, 2},
     ValueFunctionInfo{"=", ValueFunction::kEqual, 2, 2},
     ValueFunctionInfo{"!=", ValueFunction::kNotEqual, 2, 2},
     ValueFunctionInfo{"<", ValueFunction::kLess, 2, 2},

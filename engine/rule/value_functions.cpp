@@ -58,6 +58,15 @@ const char* integer_function(ValueFunction function, std::int64_t a, std::int64_
       if (b <= 0) return "round-up needs a positive multiple";
       if (const char* reason = quotient(true)) return reason;
       return __builtin_mul_overflow(out, b, &out) ? kOverflow : nullptr;
+    case ValueFunction::kQuotient:
+      if (b == 0) return kDivisionByZero;
+      if (b == -1) return __builtin_sub_overflow(std::int64_t{0}, a, &out) ? kOverflow : nullptr;
+      out = a / b;
+      return nullptr;
+    case ValueFunction::kRemainder:
+      if (b == 0) return kDivisionByZero;
+      out = b == -1 ? 0 : a % b;
+      return nullptr;
     case ValueFunction::kMin:
       out = std::min(a, b);
       return nullptr;
@@ -132,6 +141,8 @@ class Evaluator {
       case ValueFunction::kModulo:
       case ValueFunction::kCeilDivide:
       case ValueFunction::kRoundUp:
+      case ValueFunction::kQuotient:
+      case ValueFunction::kRemainder:
       case ValueFunction::kLess:
       case ValueFunction::kLessEqual:
       case ValueFunction::kGreater:
