@@ -125,9 +125,10 @@ class ProgramReader {
                " …) of Tessera's own rules, which are read from a .rules file; "
                "this is a .egg file: expected " +
                std::string(kCommands));
+    if (!text.is_atom(text.first(form))) expect(text, form, std::string(kCommands));
     if (!program_.language.find_constructor(head))
       fail(text, form,
-           "expected " + std::string(kCommands) + " of a declared constructor, found " + text.describe(form));
+           "unknown command or constructor '" + std::string(head) + "': expected " + std::string(kCommands));
     insert(read_ground(text, form, kEgglogUnknown), text.where(form));
   }
 
@@ -274,6 +275,10 @@ class ProgramReader {
     const bool both = text.head(form) == "birewrite";
     const std::string usage = both ? "(birewrite A B [:when (FACT …)])" : "(rewrite LEFT RIGHT [:when (FACT …)])";
     if (parts.size() < 3) expect(text, form, usage);
+    if (parts.size() > 3 && text.is_atom(parts[1]) && text.is_list(parts[3]))
+      fail(text, parts[1],
+           "expected " + usage + ", found the name " + text.describe(parts[1]) +
+               "; rules with names are Tessera's own, which are read from a .rules file");
     Items facts;
     for (std::size_t i = 3; i < parts.size(); i += 2) {
       if (!text.is_atom(parts[i]) || text.text(parts[i]) != ":when") expect(text, parts[i], ":when (FACT …) or ')'");
@@ -291,11 +296,7 @@ class ProgramReader {
     if (!text.is_list(left_node))
       fail(text, left_node,
            "expected a constructor's term to rewrite, found " + text.describe(left_node) +
-               (text.is_list(right_node) && text.is_atom(left_node) && !text.next(right_node).is_none() &&
-                        text.is_list(text.next(right_node))
-                    ? "; rules with names are Tessera's own, and are read from a .rules file"
-                : text.head(form) == "birewrite" ? "; both sides of a birewrite are left sides"
-                                                 : ""));
+               (text.head(form) == "birewrite" ? "; both sides of a birewrite are left sides" : ""));
     EgglogTermReader reader(text, program_.language, globals_);
     const EgglogTerm left = reader.read(left_node, kEgglogUnknown, Variables::kNew);
     if (is_primitive(left.sort))

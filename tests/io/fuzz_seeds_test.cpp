@@ -9,6 +9,7 @@
 #include "engine/rule/rule_parser.hpp"
 #include "engine/text/sexpr.hpp"
 #include "io/atomic_file.hpp"
+#include "io/egglog_reader.hpp"
 #include "io/glenside_reader.hpp"
 #include "io/layer_finder.hpp"
 #include "io/relay_reader.hpp"
@@ -53,6 +54,15 @@ TEST(FuzzSeeds, Rules) {
     const bool is_tensor = text.find("(language tensor)") != std::string::npos;
     const Language& language = is_tensor ? static_cast<const Language&>(tensors) : terms;
     EXPECT_FALSE(parse_rules(text, path, language, symbols, {}).rules.empty());
+  });
+}
+
+TEST(FuzzSeeds, Egglog) {
+  for_each_seed("egglog", [](const std::string& text, const std::string& path) {
+    SymbolTable symbols;
+    const EgglogProgram program = parse_egglog(text, path, symbols);
+    EXPECT_FALSE(program.rules.empty());
+    EXPECT_FALSE(program.commands.empty());
   });
 }
 
