@@ -74,6 +74,8 @@ std::string compact(const Sexpr& text, SexprId node) {
     const std::vector<SexprId> items = text.items(step.node);
     for (auto item = items.rbegin(); item != items.rend(); ++item) stack.push_back({*item, false});
   }
+  std::ranges::replace_if(
+      out, [](char c) { return c == '\n' || c == '\t' || c == '\r'; }, ' ');
   return out;
 }
 
@@ -136,7 +138,7 @@ class ProgramReader {
 
   [[nodiscard]] static std::string new_name(const Sexpr& text, SexprId node, const std::string& what) {
     if (!text.is_atom(node)) expect(text, node, what);
-    const std::string word(text.text(node));
+    std::string word(text.text(node));
     if (looks_like_number(word) || word.starts_with(':') || word == "_" || word == "true" || word == "false")
       expect(text, node, what);
     return word;
@@ -323,9 +325,12 @@ class ProgramReader {
     }
     const std::string place =
         std::filesystem::path(text.file()).filename().string() + ":" + std::to_string(where.line) + suffix;
-    std::string name = place + "[" + rewrite + "]";
-    for (int copy = 2; !rule_names_.insert(name).second; ++copy)
-      name = place + "[" + rewrite + "] (" + std::to_string(copy) + ")";
+    const std::string first = place + "[" + rewrite + "]";
+    std::string name = first;
+    for (int copy = 2; !rule_names_.insert(name).second; ++copy) {
+      name = first;
+      name += " (" + std::to_string(copy) + ")";
+    }
     return name;
   }
 
@@ -414,6 +419,7 @@ class ProgramReader {
         continue;
       }
       std::vector<EgglogFact> members;
+      members.reserve(group.size());
       for (const std::size_t i : group) members.push_back(facts[i]);
       command.queries.push_back(
           make_egglog_rule({"check", nullptr, nullptr, members, command.where}, reader, program_, symbols_));

@@ -1,6 +1,7 @@
-"""A second, naive reading of egglog programs, to compare Tessera with: tables of rows, every match by nested loops, every
-iteration from scratch. It knows what the tests' random programs use and nothing more, and takes its programs as Python
-values, not as text: a term is ("Num", 3) or ("Add", t, t); a variable is a str, an i64 an int, arithmetic ("+", a, b)."""
+"""A second, naive reading of egglog programs, to compare Tessera with: tables of rows, every match by nested loops,
+every iteration from scratch. It knows what the tests' random programs use and nothing more, and takes its programs as
+Python values, not as text: a term is ("Num", 3) or ("Add", t, t); a variable is a str, an i64 an int, arithmetic
+("+", a, b)."""
 
 import itertools
 

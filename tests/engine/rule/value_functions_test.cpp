@@ -101,6 +101,21 @@ TEST(ValueFunctions, DivisionRoundsDownAndCeilDivUp) {
   EXPECT_EQ(all("6", "-1"), "-6 -6 0");
 }
 
+TEST(ValueFunctions, QuotientRoundsTowardsZero) {
+  const auto both = [](const std::string& a, const std::string& b) {
+    return value_of("(quotient " + a + " " + b + ")") + " " + value_of("(remainder " + a + " " + b + ")");
+  };
+  EXPECT_EQ(both("7", "2"), "3 1");
+  EXPECT_EQ(both("-7", "2"), "-3 -1");
+  EXPECT_EQ(both("7", "-2"), "-3 1");
+  EXPECT_EQ(both("-7", "-2"), "3 -1");
+  EXPECT_EQ(both("6", "-1"), "-6 0");
+  EXPECT_EQ(value_of("(remainder -9223372036854775808 -1)"), "0");
+  EXPECT_THAT(error_of("(quotient -9223372036854775808 -1)"), HasSubstr("overflow"));
+  EXPECT_THAT(error_of("(quotient 1 0)"), HasSubstr("division by zero"));
+  EXPECT_THAT(error_of("(remainder 1 0)"), HasSubstr("division by zero"));
+}
+
 TEST(ValueFunctions, OverflowIsAnErrorNeverAWrap) {
   const std::string max = "9223372036854775807";
   const std::string min = "-9223372036854775808";
