@@ -312,9 +312,8 @@ std::variant<Options, ExitRequest> parse_options(int argc, const char* const* ar
   search.input = "mobilenet-v1";
 
   Given saturate;
-  CLI::App* saturate_app = app.add_subcommand(
-      "saturate",
-      "Saturate the start terms of a rules file, or run an egglog program, and print what the e-graph has become.");
+  CLI::App* saturate_app =
+      app.add_subcommand("saturate", "Saturate the start terms of a rules file, or run an egglog program.");
   saturate_app
       ->add_option("FILE", saturate.input,
                    "a .rules file with rules and start terms, or a program in egglog's text format (.egg)")
@@ -331,7 +330,7 @@ std::variant<Options, ExitRequest> parse_options(int argc, const char* const* ar
     if (saturate_app->parsed()) {
       program += " saturate";
       Options options = interpret(Command::kSaturate, saturate);
-      if (options.input.empty()) return mistake(program, "no rules file or egglog program given");
+      if (options.input.empty()) return mistake(program, "no rules file given");
       return options;
     }
     const std::vector<std::string> commands = {"search", "saturate", "--help", "--version"};
