@@ -40,7 +40,11 @@ class RebuildRound {
     for (const Loser& loser : losers) by_owner[graph_.classes.ids().owner(loser.id.value)].push_back(loser.id);
     const bool worthwhile = losers.size() > 512;
     partition_.workers.for_each(shards_, worthwhile, [&](std::size_t s) {
-      for (const ClassId loser : by_owner[s]) empty_lists(static_cast<std::uint32_t>(s), loser);
+      for (std::size_t begin = 0; begin < by_owner[s].size(); begin += kGroup) {
+        const std::span<const ClassId> group = group_at(by_owner[s], begin);
+        prefetch_lists(group);
+        for (const ClassId loser : group) empty_lists(static_cast<std::uint32_t>(s), loser);
+      }
     });
     partition_.workers.for_each(shards_, worthwhile, [&](std::size_t s) { take_out(static_cast<std::uint32_t>(s)); });
     partition_.workers.for_each(shards_, worthwhile, [&](std::size_t s) { put_back(static_cast<std::uint32_t>(s)); });
@@ -66,6 +70,28 @@ class RebuildRound {
   }
 
  private:
+  // As in partition/insertion.cpp: tight loops fetch what the work on a group will read. Always inlined, or dropped.
+  static constexpr std::size_t kGroup = 32;
+  template <class T>
+  [[nodiscard]] static std::span<const T> group_at(const std::vector<T>& list, std::size_t begin) {
+    return std::span<const T>(list).subspan(begin, std::min(kGroup, list.size() - begin));
+  }
+  [[gnu::always_inline]] void prefetch_lists(std::span<const ClassId> losers) const {
+    for (const ClassId loser : losers) graph_.classes.prefetch(loser.value);
+    for (const ClassId loser : losers) {
+      const ClassRecord& record = graph_.classes[loser];
+      if (record.first_member != 0) graph_.nodes.prefetch_row(RowId(record.first_member - 1));
+      if (const Edge edge = graph_.first_parent(loser); !edge.is_end() && (edge.value & Edge::kWide) == 0)
+        graph_.nodes.prefetch_row(RowId(edge.value >> 1));
+    }
+  }
+  [[gnu::always_inline]] void prefetch_keys(std::uint32_t shard, std::span<const Rekey> group) const {
+    for (const Rekey& rekey : group) {
+      graph_.nodes.prefetch(shard, rekey.hash);
+      graph_.nodes.prefetch_row(rekey.row);
+    }
+  }
+
   // Task = owner of the loser. Its parents are to be re-keyed; its members get the leader's label.
   void empty_lists(std::uint32_t shard, ClassId loser) {
     ClassRecord& record = graph_.classes[loser];
@@ -99,9 +125,17 @@ class RebuildRound {
     std::vector<GlobalId> globals;
     for (std::uint32_t from = 0; from < shards_; ++from) {
       const std::vector<Rekey>& list = affected_[from * shards_ + shard];
-      constexpr std::size_t kAhead = 8;
       for (std::size_t i = 0; i < list.size(); ++i) {
-        if (i + kAhead < list.size()) graph_.nodes.prefetch(shard, list[i + kAhead].hash);
+        if (i % kGroup == 0) {
+          const std::span<const Rekey> group = group_at(list, i);
+          prefetch_keys(shard, group);
+          for (const Rekey& rekey : group) {
+            const Row& r = graph_.nodes[rekey.row];
+            if (r.symbol.is_none() || graph_.symbols()[r.symbol].arity > NodeTable::kInlineArity) continue;
+            graph_.classes.prefetch(r.kids[0]);
+            graph_.classes.prefetch(r.kids[1]);
+          }
+        }
         const auto [hash, row] = list[i];
         if (!graph_.nodes.erase(shard, hash, row)) continue;
         ++rekeyed_[shard];
@@ -138,9 +172,12 @@ class RebuildRound {
     std::array<std::uint32_t, kMaxArity> kids;
     for (std::uint32_t from = 0; from < shards_; ++from) {
       const std::vector<Rekey>& list = inserts_[from * shards_ + shard];
-      constexpr std::size_t kAhead = 8;
       for (std::size_t i = 0; i < list.size(); ++i) {
-        if (i + kAhead < list.size()) graph_.nodes.prefetch(shard, list[i + kAhead].hash);
+        if (i % kGroup == 0) {
+          const std::span<const Rekey> group = group_at(list, i);
+          prefetch_keys(shard, group);
+          for (const Rekey& rekey : group) graph_.nodes.prefetch_row(shard, rekey.hash);
+        }
         const auto [hash, row] = list[i];
         const SymbolId symbol = graph_.nodes[row].symbol;
         const std::uint32_t arity = graph_.symbols()[symbol].arity;
