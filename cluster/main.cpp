@@ -8,6 +8,7 @@
 #include "cluster/mpi_session.hpp"
 #include "cluster/options.hpp"
 #include "cluster/run_loop.hpp"
+#include "cluster/world.hpp"
 
 int main(int argc, char** argv) {
   using namespace tessera;
@@ -20,12 +21,12 @@ int main(int argc, char** argv) {
     }
     const Options& options = std::get<Options>(parsed);
     return session.run([&] {
-      const bool writes = options.command == Command::kSearch && session.rank() == 0;
-      Log log({session.rank(), options.verbosity, writes ? options.out : std::filesystem::path{}});
-      const Resources resources = share_of(this_machine(session.local_size()), options);
-      const std::unique_ptr<Exchange> exchange = session.make_exchange();
-      return options.command == Command::kSearch ? run_search(options, resources, *exchange, log)
-                                                 : run_saturate(options, resources, *exchange, log);
+      return run_ranks(options, session, [&](Exchange& exchange, const Resources& resources) {
+        const bool writes = options.command == Command::kSearch && exchange.rank() == 0;
+        Log log({exchange.rank(), options.verbosity, writes ? options.out : std::filesystem::path{}});
+        return options.command == Command::kSearch ? run_search(options, resources, exchange, log)
+                                                   : run_saturate(options, resources, exchange, log);
+      });
     });
   } catch (const std::exception& error) {
     std::fprintf(stderr, "tessera: %s\n", error.what());

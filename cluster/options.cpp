@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::uint64_t kMostThreads = 1024;
 constexpr std::uint64_t kMostShards = 1024;
-constexpr std::size_t kHelpColumn = 32;  // where descriptions begin
+constexpr std::uint64_t kMostVirtualRanks = 512;  // a rank reserves some 200 GB of address space; there are 128 TB
+constexpr std::size_t kHelpColumn = 32;           // where descriptions begin
 constexpr std::size_t kHelpWidth = 110;
 
 enum On : unsigned { kOnSearch = 1, kOnSaturate = 2, kOnBoth = 3 };
@@ -120,6 +121,11 @@ const Entry kTable[] = {
      [](Options& o, const std::string& v) { o.threads = parse_small(v, kMostThreads, "a number from 1 to 1024"); }},
     {"--shards", "S", kOnBoth, false, kMachine,
      "shards of each rank, a power of two (default: chosen from the threads); results do not depend on it", set_shards},
+    {"--virtual-ranks", "N", kOnBoth, false, kMachine,
+     "divide the e-graph among N ranks within this process, a thread each: to study a distributed run without mpirun",
+     [](Options& o, const std::string& v) {
+       o.virtual_ranks = parse_small(v, kMostVirtualRanks, "a number from 1 to 512");
+     }},
     {"--iterations", "N", kOnBoth, false, kLimits, "stop after so many iterations (0: no limit, the default)",
      [](Options& o, const std::string& v) { o.iteration_limit = parse_count(v); }},
     {"--enodes", "N", kOnBoth, false, kLimits,
@@ -147,6 +153,12 @@ const Entry kTable[] = {
      [](Options& o, const std::string& v) {
        if (v.empty()) refuse(v, "a file");
        o.report = v;
+     }},
+    {"--record-work", "FILE", kOnBoth, false, kOutput,
+     "write the work and traffic of every rank and superstep, as JSON lines, for bench/scaling",
+     [](Options& o, const std::string& v) {
+       if (v.empty()) refuse(v, "a file");
+       o.record_work = v;
      }},
     {"-q,--quiet", nullptr, kOnBoth, false, kOutput, "print warnings and the result only",
      [](Options& o, const std::string&) { o.verbosity = Verbosity::kQuiet; }},

@@ -74,6 +74,10 @@ struct Options {
   int threads = 0;  // of each rank
   int shards = 0;   // of each rank; a power of two
 
+  // For scaling studies
+  std::filesystem::path record_work;  // empty: nothing is recorded
+  int virtual_ranks = 0;              // 0: the ranks that mpirun started
+
   Verbosity verbosity = Verbosity::kNormal;
 };
 

@@ -103,6 +103,7 @@ std::uint32_t Analysis::run(const std::vector<MadeRow>& made, std::span<const Ru
       }
     }
     if (partition_.alone()) break;
+    partition_.exchange.name_step("proposals");
     superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
       while (!reader.done()) {
         const auto proposal = reader.take<Proposal>();
@@ -124,6 +125,7 @@ std::uint32_t Analysis::run(const std::vector<MadeRow>& made, std::span<const Ru
       });
     }
     changed_.clear();
+    partition_.exchange.name_step("data news");
     superstep(partition_.exchange, news, partition_.inbox, [&](int, MessageReader& reader) {
       while (!reader.done()) {
         const auto item = reader.take<News>();
@@ -135,8 +137,10 @@ std::uint32_t Analysis::run(const std::vector<MadeRow>& made, std::span<const Ru
         if (graph_.classes[cls].data != data) set_data(cls, data, item.known_before != 0);
       }
     });
+    partition_.exchange.name_step("any changed");
     partition_.exchange.all_reduce(std::span(&busy, 1), Reduction::kMax);
     if (!queue_.empty()) busy = 1;
+    partition_.exchange.name_step("any queued");
     partition_.exchange.all_reduce(std::span(&busy, 1), Reduction::kMax);
   }
   changed_.clear();

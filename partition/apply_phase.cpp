@@ -73,6 +73,7 @@ class ApplyPhase {
   // Whether the condition holds on any rank; collective unless alone.
   bool any_rank(bool here) {
     std::uint64_t any = here ? 1 : 0;
+    partition_.exchange.name_step("any slice");
     if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&any, 1), Reduction::kMax);
     return any != 0;
   }
@@ -280,6 +281,7 @@ class ApplyPhase {
 
   void finish() {
     for (std::size_t r = 0; r < plans_.size(); ++r) result_.asserted[r] += inserter_.insertion().asserted[r];
+    partition_.exchange.name_step("asserted");
     if (!partition_.alone() && !result_.asserted.empty())
       partition_.exchange.all_reduce(result_.asserted, Reduction::kSum);
     result_.rows_made = inserter_.insertion().rows_made;
@@ -358,6 +360,7 @@ std::vector<NamedClass> insert_expression(Partition& partition, const Expression
   if (partition.rank() == 0)
     for (std::uint32_t i = 0; i < expression.size(); ++i) classes[i] = inserter.named(results[i].handle());
   if (!partition.alone()) {
+    partition.exchange.name_step("start classes");
     partition.exchange.all_gather(
         partition.rank() == 0 ? std::as_bytes(std::span(classes)) : std::span<const std::byte>{}, partition.inbox);
     std::memcpy(classes.data(), partition.inbox.bytes.data(), classes.size() * sizeof(NamedClass));

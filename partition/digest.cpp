@@ -21,6 +21,7 @@ class LowestTerms {
         hash_(graph_.classes.ids().bound([](std::uint32_t) { return std::size_t{0}; }), kUnknown) {}
 
   void run() {
+    partition_.exchange.enter_phase(graph_.iteration, "digest");
     std::vector<RowId> frontier;
     for_each_row([&](RowId row) {
       if (graph_.arity(row) == 0) frontier.push_back(row);

@@ -1,13 +1,15 @@
 // What ranks need of each other, and nothing more: one personalized all-to-all of bytes a superstep, small reductions,
 // and a gather for control data. Two implementations: in-process (partition/local_exchange.hpp; one thread a rank, no
-// MPI: unit tests, ThreadSanitizer, gdb) and MPI (cluster/mpi_exchange.hpp). Every call here except rank(), size() and
-// traffic() is collective: all ranks of the exchange must make the same calls in the same order.
+// MPI: unit tests, ThreadSanitizer, gdb) and MPI (cluster/mpi_exchange.hpp). Every call here except rank(), size(),
+// traffic() and what only records is collective: all ranks of the exchange must make the same calls in the same order.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
+
+#include "partition/work_record.hpp"
 
 namespace tessera {
 
@@ -50,6 +52,14 @@ class Exchange {
   virtual void all_gather(std::span<const std::byte> mine, Inbox& all) = 0;
 
   [[nodiscard]] virtual const Traffic& traffic() const = 0;
+
+  // --- for whoever records the run (partition/recording_exchange.hpp); nothing is done with it here; not collective
+  // --- What follows belongs to this phase of this iteration.
+  virtual void enter_phase(std::uint32_t /*iteration*/, const char* /*phase*/) {}
+  // What the next call is for, e.g. "requests". The text outlives the exchange.
+  virtual void name_step(const char* /*step*/) {}
+  // Work done since the last call.
+  virtual void count_work(Work /*work*/, std::uint64_t /*amount*/) {}
 };
 
 }  // namespace tessera

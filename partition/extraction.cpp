@@ -257,6 +257,7 @@ void Extraction::run() {
       for (std::uint32_t at = 0; at < ids.used(shard); ++at)
         if (graph_.nodes.is_live(RowId(ids.id(shard, at)))) queue_.push_back(RowId(ids.id(shard, at)));
   };
+  partition_.exchange.enter_phase(graph_.iteration, "extract");
   queue_all();
   if (barriers_.empty()) {
     relax();
@@ -287,6 +288,7 @@ std::vector<std::uint64_t> Extraction::costs(std::span<const NamedClass> classes
 }
 
 Extracted Extraction::extract(std::span<const NamedClass> roots_in) {
+  partition_.exchange.enter_phase(partition_.graph.iteration, "extract");
   Extracted result;
   result.costs = costs(roots_in);
   std::string failure;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <cstring>
 
 namespace tessera {
@@ -61,6 +62,7 @@ void Inserter::route(std::size_t task, const NodeRequest& request, std::span<con
   }
   const int home = partition_.home_of(request.symbol, std::span(globals).first(kids.size()));
   Task& t = tasks_[task];
+  ++t.asked;
   if (home != partition_.rank()) {
     const NamedClass target = request.target == kNoTarget ? NamedClass{} : named(request.target);
     t.outbox.put(
@@ -92,7 +94,11 @@ void Inserter::add_deferred() {
 }
 
 void Inserter::receive_requests() {
-  for (Task& task : tasks_) partition_.outbox.splice(task.outbox);
+  for (Task& task : tasks_) {
+    partition_.outbox.splice(task.outbox);
+    partition_.exchange.count_work(Work::kAsked, std::exchange(task.asked, 0));
+  }
+  partition_.exchange.name_step("requests");
   superstep(partition_.exchange, partition_.outbox, partition_.inbox,
             [this](int source, MessageReader& reader) { read_requests(source, reader.rest()); });
 }
@@ -150,6 +156,7 @@ void Inserter::send_replies(std::span<NodeResult> results) {
                                                       result.fresh() ? 1U : 0U});
   }
   replies_.clear();
+  partition_.exchange.name_step("replies");
   superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
     while (!reader.done()) {
       const auto reply = reader.take<WireReply>();

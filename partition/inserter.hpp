@@ -61,6 +61,7 @@ class Inserter {
     Outbox outbox;
     std::vector<Deferred> deferred;
     std::vector<std::uint32_t> deferred_kids;
+    std::uint64_t asked = 0;  // since a recorder was told
   };
 
   void route(std::size_t task, const NodeRequest& request, std::span<const std::uint32_t> kids,

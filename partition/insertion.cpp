@@ -54,6 +54,7 @@ void Insertion::add(std::size_t task, const NodeRequest& request, std::span<cons
 
 void Insertion::run(const NameHash& name_hash, std::span<NodeResult> results, std::span<NodeResult> foreign_results) {
   const Wave wave{name_hash, results, foreign_results};
+  for (const Queue& queue : queues_) partition_.exchange.count_work(Work::kRequests, queue.requests.size());
   run_queues(queues_, wave);
   if (graph_.shards() > 1 && partition_.alone()) run_queues(forwarded_, wave);
   partition_.flush_links();

@@ -59,8 +59,10 @@ class Traveller final : public Remote {
     std::uint64_t sent = 0;
     for (Outbox& outbox : outboxes_) partition_.outbox.splice(outbox);
     for (const auto& buffer : partition_.outbox.buffers()) sent += buffer.size();
+    partition_.exchange.name_step("any partials");
     partition_.exchange.all_reduce(std::span(&sent, 1), Reduction::kMax);
     if (sent == 0) return false;
+    partition_.exchange.name_step("partials");
     superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
       while (!reader.done()) read(reader, arrived, slots);
     });
@@ -185,7 +187,10 @@ class MatchPhase {
         out.seconds[unit.rule] += seconds_since(begin);
       }
     });
-    if (remote != nullptr) travel(traveller, result);
+    if (remote != nullptr)
+      travel(traveller, result);
+    else
+      count_visited(result);
     finish(result);
     return result;
   }
@@ -207,7 +212,9 @@ class MatchPhase {
     std::vector<Arrived> arrived;
     std::vector<std::uint32_t> slots;
     const std::size_t tasks = result.outputs.size();
+    count_visited(result);
     while (traveller.deliver(arrived, slots)) {
+      partition_.exchange.count_work(Work::kPartials, arrived.size());
       partition_.workers.for_each(tasks, arrived.size() > 256, [&](std::size_t task) {
         MatchOutput& out = result.outputs[task];
         Matcher matcher(graph_, request_.plans, request_.seen, request_.store_limit, &traveller, task, out, given_);
@@ -226,7 +233,17 @@ class MatchPhase {
           }
         }
       });
+      count_visited(result);
     }
+  }
+
+  // For a recorder: the rows looked at since the last call.
+  void count_visited(const MatchResult& result) {
+    std::uint64_t visited = 0;
+    for (const MatchOutput& out : result.outputs)
+      for (const std::uint64_t of_rule : out.visited) visited += of_rule;
+    partition_.exchange.count_work(Work::kVisited, visited - visited_);
+    visited_ = visited;
   }
 
   void finish(MatchResult& result) {
@@ -240,6 +257,7 @@ class MatchPhase {
         result.visited += out.visited[r];
       }
     }
+    partition_.exchange.name_step("matches");
     if (!partition_.alone() && rules > 0) partition_.exchange.all_reduce(result.matches, Reduction::kSum);
   }
 
@@ -337,6 +355,7 @@ class MatchPhase {
   Partition& partition_;
   const EGraph& graph_;
   const MatchRequest& request_;
+  std::uint64_t visited_ = 0;  // rows, as told to a recorder
   std::vector<Unit> units_;
   RowsByOperator delta_;
   RowsByOperator all_;

@@ -75,6 +75,7 @@ MergeResult merge_alone(Partition& partition, const std::vector<UnionRequest>& r
     if (!record.data.is_none()) result.joins.push_back({ClassId(leader[i]), record.data, result.losers[i].rule});
   }
   partition.owned_classes -= static_cast<std::int64_t>(result.losers.size());
+  partition.exchange.count_work(Work::kUnions, requests.size());
   return result;
 }
 
@@ -128,6 +129,7 @@ class DistributedMerge {
       const bool jumped = jump();
       advance_requests();
       std::uint64_t busy = jumped || !open_.empty() ? 1 : 0;
+      exchange_.name_step("any open");
       exchange_.all_reduce(std::span(&busy, 1), Reduction::kMax);
       if (busy == 0) break;
       hook();
@@ -168,12 +170,15 @@ class DistributedMerge {
     }
     for (const auto& [id, hooked] : hooked_) ask(hooked.parent.id);
     Outbox replies(partition_.ranks());
+    exchange_.count_work(Work::kUnions, open_.size());
+    exchange_.name_step("parents asked");
     superstep(exchange_, partition_.outbox, partition_.inbox, [&](int source, MessageReader& reader) {
       while (!reader.done()) {
         const auto id = reader.take<GlobalId>();
         replies.put(source, ParentReply{id, parent_here(id.index())});
       }
     });
+    exchange_.name_step("parents told");
     superstep(exchange_, replies, partition_.inbox, [&](int, MessageReader& reader) {
       while (!reader.done()) {
         const auto reply = reader.take<ParentReply>();
@@ -210,6 +215,7 @@ class DistributedMerge {
       partition_.outbox.put(loser.id.home(), Hook{loser.id, leader, request.rule});
     }
     std::unordered_map<std::uint32_t, Hooked> proposals;
+    exchange_.name_step("hooks");
     superstep(exchange_, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
       while (!reader.done()) {
         const auto hook = reader.take<Hook>();
@@ -246,9 +252,11 @@ class DistributedMerge {
       takeovers.put_all(to, std::span<const Subscription>(subscriptions));
     }
     partition_.owned_classes -= static_cast<std::int64_t>(hooked_.size());
+    exchange_.name_step("takeovers");
     superstep(exchange_, takeovers, partition_.inbox, [&](int, MessageReader& reader) {
       while (!reader.done()) take_over(reader);
     });
+    exchange_.name_step("losses");
     superstep(exchange_, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
       while (!reader.done()) {
         const auto loss = reader.take<Loss>();

@@ -170,6 +170,7 @@ void Partition::notify_homes() {
     }
     list.clear();
   }
+  exchange.name_step("notices");
   superstep(exchange, outbox, inbox, [&](int source, MessageReader& reader) {
     while (!reader.done()) {
       const auto notice = reader.take<Notice>();
@@ -207,6 +208,7 @@ void Partition::push_to_subscribers() {
       send(fresh.cls, fresh.rank);
   changed_.clear();
   new_subscribers_.clear();
+  exchange.name_step("class news");
   superstep(exchange, outbox, inbox, [&](int, MessageReader& reader) {
     DataWords words;
     while (!reader.done()) {
@@ -241,6 +243,7 @@ void Partition::agree_on_error(const std::string& message) {
     return;
   }
   std::uint64_t failed = message.empty() ? 0 : 1;
+  exchange.name_step("errors");
   exchange.all_reduce(std::span(&failed, 1), Reduction::kMax);
   if (failed == 0) return;
   const auto* bytes = reinterpret_cast<const std::byte*>(message.data());

@@ -54,6 +54,8 @@ class RebuildRound {
         for (const Splice& splice : splices_[std::size_t{acting} * shards_ + owner])
           partition_.splice_members(splice.leader, splice.first, splice.last, splice.rows_mask, splice.class_mask);
     });
+    for (const std::uint64_t rows : rekeyed_) partition_.exchange.count_work(Work::kRekeyed, rows);
+    partition_.exchange.count_work(Work::kLosers, losers.size());
     RebuildResult result;
     if (!partition_.alone()) {
       std::vector<NodeResult> no_results;

@@ -16,15 +16,26 @@ namespace {
 
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-// Adds the time of its life to a phase.
+// Adds the time of its life to a phase; tells a recorder which phase it is.
 class PhaseTimer {
  public:
-  explicit PhaseTimer(PhaseRecord& record) : record_(record), begin_(now_s()) {}
+  PhaseTimer(Exchange& exchange, IterationRecord& record, Phase phase)
+      : exchange_(exchange),
+        iteration_(record.iteration),
+        record_(record.phases[static_cast<std::size_t>(phase)]),
+        begin_(now_s()) {
+    exchange_.enter_phase(iteration_, phase_name(phase));
+  }
   PhaseTimer(const PhaseTimer&) = delete;
   PhaseTimer& operator=(const PhaseTimer&) = delete;
-  ~PhaseTimer() { record_.seconds += now_s() - begin_; }
+  ~PhaseTimer() {
+    record_.seconds += now_s() - begin_;
+    exchange_.enter_phase(iteration_, "");
+  }
 
  private:
+  Exchange& exchange_;
+  std::uint32_t iteration_;
   PhaseRecord& record_;
   double begin_;
 };
@@ -113,6 +124,10 @@ bool Search::find_given(const Rule& rule, std::vector<GlobalId>& classes) {
 void Search::count() {
   std::array<std::uint64_t, 2> counts = {partition_.graph.nodes.live_count(),
                                          static_cast<std::uint64_t>(partition_.owned_classes)};
+  partition_.exchange.count_work(Work::kEnodes, counts[0]);
+  partition_.exchange.count_work(Work::kEclasses, counts[1]);
+  partition_.exchange.count_work(Work::kTableBytes, partition_.table_bytes());
+  partition_.exchange.name_step("sizes");
   if (!partition_.alone()) partition_.exchange.all_reduce(counts, Reduction::kSum);
   enodes_ = counts[0];
   eclasses_ = counts[1];
@@ -138,7 +153,7 @@ const IterationRecord& Search::iterate() {
   }
   MatchResult matches;
   {
-    PhaseTimer timer(record.phases[static_cast<std::size_t>(Phase::kMatch)]);
+    PhaseTimer timer(partition_.exchange, record, Phase::kMatch);
     matches = run_match_phase(partition_, {plans_, active, seen, store_limit, analysis_.data_stamp(), given});
   }
   record.phases[static_cast<std::size_t>(Phase::kMatch)].supersteps = matches.supersteps;
@@ -173,6 +188,7 @@ const IterationRecord& Search::iterate() {
   for (const auto& list : graph.touched)
     touched +=
         static_cast<std::uint64_t>(std::ranges::count_if(list, [&](RowId row) { return graph.nodes.is_live(row); }));
+  partition_.exchange.name_step("touched");
   if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&touched, 1), Reduction::kSum);
   count();
   record.enodes = enodes_;
@@ -193,7 +209,7 @@ void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector
   const auto phase = [&](Phase p) -> PhaseRecord& { return record.phases[static_cast<std::size_t>(p)]; };
   ApplyResult applied;
   {
-    PhaseTimer timer(phase(Phase::kApply));
+    PhaseTimer timer(partition_.exchange, record, Phase::kApply);
     applied = run_apply_phase(partition_, plans_, apply, matches);
     partition_.notify_homes();
     matches = {};
@@ -208,26 +224,27 @@ void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector
   std::vector<UnionRequest> unions = std::move(applied.unions);
   for (;;) {
     std::uint64_t open = unions.size() + applied.united.size();
+    partition_.exchange.name_step("any unions");
     if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&open, 1), Reduction::kMax);
     if (open == 0) break;
     MergeResult merged;
     {
-      PhaseTimer timer(phase(Phase::kMerge));
+      PhaseTimer timer(partition_.exchange, record, Phase::kMerge);
       merged = run_merge_phase(partition_, unions, std::move(applied.united));
       applied.united.clear();
       analysis_.join_merged(merged.joins, plans_);
     }
-    PhaseTimer timer(phase(Phase::kRebuild));
+    PhaseTimer timer(partition_.exchange, record, Phase::kRebuild);
     RebuildResult rebuilt = run_rebuild_round(partition_, merged.losers);
     partition_.notify_homes();
     record.rekeyed += rebuilt.rekeyed;
     unions = std::move(rebuilt.unions);
   }
   {
-    PhaseTimer timer(phase(Phase::kRebuild));
+    PhaseTimer timer(partition_.exchange, record, Phase::kRebuild);
     compact_if_worthwhile(partition_.graph, partition_.workers);
   }
-  PhaseTimer timer(phase(Phase::kAnalyze));
+  PhaseTimer timer(partition_.exchange, record, Phase::kAnalyze);
   partition_.push_to_subscribers();
   phase(Phase::kAnalyze).supersteps = analysis_.run(applied.made, plans_);
 }
@@ -235,6 +252,7 @@ void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector
 // Time and memory differ between ranks: all decide by the worst.
 bool Search::any_rank(bool here) {
   std::uint64_t any = here ? 1 : 0;
+  partition_.exchange.name_step("limits");
   if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&any, 1), Reduction::kMax);
   return any != 0;
 }

@@ -85,6 +85,7 @@ void agree_on_symbols(Partition& partition, const std::vector<Symbol>& wanted) {
   if (!partition.alone()) {
     std::string mine;
     for (const auto& [bytes, symbol] : all) mine += bytes;
+    partition.exchange.name_step("symbols");
     partition.exchange.all_gather(std::span(reinterpret_cast<const std::byte*>(mine.data()), mine.size()),
                                   partition.inbox);
     const Inbox& inbox = partition.inbox;

@@ -57,6 +57,17 @@ TEST(Options, DefaultsOfSearch) {
   EXPECT_TRUE(options.banned.empty() && options.pinned.empty() && options.match_limits.empty());
 }
 
+TEST(Options, ScalingStudies) {
+  EXPECT_EQ(accepted({"search"}).virtual_ranks, 0);
+  EXPECT_TRUE(accepted({"saturate", "math"}).record_work.empty());
+  const Options options = accepted({"saturate", "math", "--virtual-ranks", "64", "--record-work", "work.jsonl"});
+  EXPECT_EQ(options.virtual_ranks, 64);
+  EXPECT_EQ(options.record_work, "work.jsonl");
+  EXPECT_THAT(refused({"search", "--virtual-ranks", "0"}), HasSubstr("found '0', expected a number from 1 to 512"));
+  EXPECT_THAT(refused({"search", "--virtual-ranks", "513"}), HasSubstr("--virtual-ranks: found '513'"));
+  EXPECT_THAT(refused({"search", "--record-work", ""}), HasSubstr("--record-work: found '', expected a file"));
+}
+
 TEST(Options, EveryOptionOfSearch) {
   const Options options = accepted({"search",
                                     "m.relay",
