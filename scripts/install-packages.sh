@@ -8,6 +8,7 @@ packages=(
   openmpi-bin libopenmpi-dev libtbb-dev libboost1.81-dev libdnnl-dev
   libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev
   libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
+  python3-matplotlib  # plots of bench/scaling
 )
 checks=(clang-format-14 clang-tidy-14)
 
