@@ -121,7 +121,7 @@ class ApplyPhase {
         }
       });
       const auto clock = Clock::now();
-      inserter_.run_wave(name_hash_, results_);
+      inserter_.run_wave(name_hash_, results_, makes_operands(wave));
       share_out(std::chrono::duration<double>(Clock::now() - clock).count(), requests);
     }
     for (const auto& of_task : seconds)
@@ -134,6 +134,18 @@ class ApplyPhase {
     }
     for (std::size_t p = begin; p < end; ++p) pieces_[p].computed = {};
     matches_.foreign.resize(foreign);  // results of the slice are of no use any more
+  }
+
+  // Whether any rule that is applied builds nodes of this height below its root: only those are waited for. The same on
+  // all ranks.
+  [[nodiscard]] bool makes_operands(std::uint32_t wave) const {
+    for (std::size_t r = 0; r < plans_.size(); ++r) {
+      if (apply_[r] == 0 || matches_.matches[r] == 0) continue;
+      const auto& builds = plans_[r].builds;
+      for (std::size_t b = 0; b + 1 < builds.size(); ++b)
+        if (builds[b].height == wave) return true;
+    }
+    return false;
   }
 
   // Inserting serves all rules at once: its time is shared out by the requests that each made.

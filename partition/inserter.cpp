@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 #include <cstring>
+#include <utility>
 
 namespace tessera {
 namespace {
@@ -139,14 +139,18 @@ void Inserter::read_requests(int source, std::span<const std::byte> bytes) {
   }
 }
 
-void Inserter::run_wave(const NameHash& name_hash, std::span<NodeResult> results) {
+void Inserter::run_wave(const NameHash& name_hash, std::span<NodeResult> results, bool wants_results) {
   if (!partition_.alone()) {
     add_deferred();
     receive_requests();
     foreign_results_.resize(replies_.size());
   }
   insertion_.run(name_hash, results, foreign_results_);
-  if (!partition_.alone()) send_replies(results);
+  if (partition_.alone()) return;
+  if (wants_results)
+    send_replies(results);
+  else
+    CHECK(replies_.empty());
 }
 
 void Inserter::send_replies(std::span<NodeResult> results) {

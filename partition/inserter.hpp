@@ -37,8 +37,9 @@ class Inserter {
   }
 
   // Collective. Runs all requests added since the last wave. Afterwards results[ticket] holds the result of every
-  // request without a target.
-  void run_wave(const NameHash& name_hash, std::span<NodeResult> results);
+  // request without a target. Where all requests, on all ranks, have a target (`wants_results` false, the same on all
+  // ranks), nothing is answered, and an exchange is saved.
+  void run_wave(const NameHash& name_hash, std::span<NodeResult> results, bool wants_results = true);
 
   [[nodiscard]] NamedClass named(std::uint32_t handle) const;
   // The class of a handle as a local id, making a ghost if it was foreign. Single-threaded.

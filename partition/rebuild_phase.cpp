@@ -59,7 +59,7 @@ class RebuildRound {
     RebuildResult result;
     if (!partition_.alone()) {
       std::vector<NodeResult> no_results;
-      inserter_.run_wave(no_names_, no_results);
+      inserter_.run_wave(no_names_, no_results, false);
       for (const auto& of_shard : inserter_.insertion().unions)
         result.unions.insert(result.unions.end(), of_shard.begin(), of_shard.end());
     }
