@@ -1,7 +1,7 @@
 #include "partition/merge_phase.hpp"
 
 #include <atomic>
-#include <unordered_map>
+#include <boost/unordered/unordered_flat_map.hpp>
 
 namespace tessera {
 namespace {
@@ -113,14 +113,40 @@ struct Loss {  // loser's home to its subscribers
 
 bool leads(const NamedClass& a, const NamedClass& b) { return a.name != b.name ? a.name < b.name : a.id < b.id; }
 
+// Union-find over the classes that one rank's requests name.
+class LocalForest {
+ public:
+  // Whether they were apart.
+  bool unite(std::uint32_t a, std::uint32_t b) {
+    a = find(a);
+    b = find(b);
+    if (a != b) parent_[a] = b;
+    return a != b;
+  }
+
+ private:
+  std::uint32_t find(std::uint32_t id) {
+    for (;;) {
+      const std::uint32_t up = parent_.try_emplace(id, id).first->second;
+      if (up == id) return id;
+      const std::uint32_t above = parent_[up];
+      parent_[id] = above;  // halving
+      id = above;
+    }
+  }
+  boost::unordered_flat_map<std::uint32_t, std::uint32_t> parent_;
+};
+
 class DistributedMerge {
  public:
   DistributedMerge(Partition& partition, const std::vector<UnionRequest>& requests)
       : partition_(partition), exchange_(partition.exchange) {
-    open_.reserve(requests.size());
+    // What this rank's other requests imply need not be asked of anyone.
+    LocalForest forest;
     for (const UnionRequest& request : requests)
-      open_.push_back(
-          {{partition.global(ClassId(request.a)), 0}, {partition.global(ClassId(request.b)), 0}, request.rule});
+      if (forest.unite(request.a, request.b))
+        open_.push_back(
+            {{partition.global(ClassId(request.a)), 0}, {partition.global(ClassId(request.b)), 0}, request.rule});
   }
 
   MergeResult run() {
@@ -214,7 +240,7 @@ class DistributedMerge {
       const NamedClass& loser = a_leads ? request.b : request.a;
       partition_.outbox.put(loser.id.home(), Hook{loser.id, leader, request.rule});
     }
-    std::unordered_map<std::uint32_t, Hooked> proposals;
+    boost::unordered_flat_map<std::uint32_t, Hooked> proposals;
     exchange_.name_step("hooks");
     superstep(exchange_, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
       while (!reader.done()) {
@@ -287,8 +313,8 @@ class DistributedMerge {
   Partition& partition_;
   Exchange& exchange_;
   std::vector<Request> open_;
-  std::unordered_map<std::uint32_t, Hooked> hooked_;  // owned classes hooked in this phase
-  std::unordered_map<GlobalId, NamedClass> answer_;
+  boost::unordered_flat_map<std::uint32_t, Hooked> hooked_;  // owned classes hooked in this phase
+  boost::unordered_flat_map<GlobalId, NamedClass, std::hash<GlobalId>> answer_;
   MergeResult result_;
 };
 

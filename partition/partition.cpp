@@ -32,7 +32,6 @@ Partition::Partition(Exchange& exchange_in, const Language& language, SymbolTabl
       rank_(exchange_in.rank()),
       ranks_(exchange_in.size()),
       placement_(options.placement),
-      ghosts_(kMaxClasses),
       links_(std::size_t{options.shards} * options.shards),
       dirty_ghosts_(options.shards) {
   const std::vector<std::size_t> none(options.shards, 0);
@@ -50,11 +49,10 @@ ClassId Partition::local(const NamedClass& named) {
   if (!slot.row.is_none()) return ClassId(slot.row.value);
   if (ghost_room_ == 0) reserve_more_ghosts();
   --ghost_room_;
-  ++ghosts_made_;
   const std::uint32_t shard = next_ghost_shard_++ & (graph.shards() - 1);
   const ClassId id = graph.classes.add(shard, named.name);
   graph.classes[id].mask = ~std::uint64_t{0};  // not known yet: filters nothing
-  ghosts_[id.value] = {named.id.value, 0, 0, 1, 1};
+  remote_.add_ghost(id, named.id);
   ghost_of_.insert(slot, RowId(id.value));
   dirty_ghosts_[shard].push_back(id);
   return id;
@@ -67,8 +65,7 @@ void Partition::reserve(std::span<const std::size_t> rows, std::span<const std::
   graph.classes.reserve(classes);
   if (!alone()) {
     const std::size_t bound = graph.classes.ids().bound([&](std::uint32_t s) { return classes[s]; });
-    ghosts_.ensure(bound);
-    subscribers.reserve(bound);
+    remote_.reserve(bound, 0);
   }
 }
 
@@ -76,9 +73,8 @@ void Partition::reserve_more_ghosts() {
   const std::vector<std::size_t> extra(graph.shards(), kGhostRoom);
   const std::size_t bound = graph.classes.ids().bound([&](std::uint32_t s) { return extra[s]; });
   graph.classes.reserve(extra);
-  ghosts_.ensure(bound);
-  subscribers.reserve(bound);
   ghost_room_ = kGhostRoom * graph.shards();
+  remote_.reserve(bound, ghost_room_);
 }
 
 void Partition::do_link(const LinkRequest& request) {
@@ -92,7 +88,7 @@ void Partition::do_link(const LinkRequest& request) {
   else
     graph.link_parent(cls, Edge{request.edge});
   if (is_ghost(cls)) {
-    GhostRecord& ghost = ghosts_[cls.value];
+    GhostRecord& ghost = remote_.ghost(cls);
     std::uint64_t& mask = member ? ghost.member_mask : ghost.parent_mask;
     if ((mask & bit) != 0) return;
     mask |= bit;
@@ -118,7 +114,7 @@ void Partition::splice_members(ClassId leader, std::uint32_t first, RowId last, 
   }
   std::vector<ClassId>& dirty = dirty_ghosts_[graph.classes.ids().owner(leader.value)];
   if (is_ghost(leader)) {
-    GhostRecord& ghost = ghosts_[leader.value];
+    GhostRecord& ghost = remote_.ghost(leader);
     ghost.member_mask |= rows_mask;
     if (ghost.dirty == 0) {
       ghost.dirty = 1;
@@ -159,11 +155,11 @@ void Partition::notify_homes() {
   if (alone()) return;
   for (auto& list : dirty_ghosts_) {
     for (const ClassId id : list) {
-      GhostRecord& ghost = ghosts_[id.value];
-      if (ghost.is_ghost == 0) {
+      if (!remote_.is_ghost(id)) {
         changed_.push_back(id);
         continue;
       }
+      GhostRecord& ghost = remote_.ghost(id);
       ghost.dirty = 0;
       const GlobalId to = global(id);
       outbox.put(to.home(), Notice{to, ghost.member_mask, ghost.parent_mask});
@@ -258,7 +254,7 @@ void Partition::agree_on_error(const std::string& message) {
 
 std::size_t Partition::table_bytes() const {
   return graph.nodes.bytes() + graph.classes.bytes() + subscribers.bytes() + ghost_of_.bytes() +
-         ghosts_made_ * sizeof(GhostRecord);
+         remote_.ghosts() * sizeof(GhostRecord);
 }
 
 }  // namespace tessera

@@ -44,11 +44,11 @@ class Partition {
   [[nodiscard]] bool alone() const { return ranks_ == 1; }
 
   // --- identity ---
-  [[nodiscard]] bool is_ghost(ClassId id) const { return !alone() && ghosts_[id.value].is_ghost != 0; }
+  [[nodiscard]] bool is_ghost(ClassId id) const { return !alone() && remote_.is_ghost(id); }
   [[nodiscard]] GlobalId global(ClassId id) const {
     if (!is_ghost(id)) return {rank(), id};
     GlobalId g;
-    g.value = ghosts_[id.value].global;
+    g.value = remote_.ghost(id).global;
     return g;
   }
   [[nodiscard]] NamedClass named(ClassId id) const { return {global(id), graph.classes[id].name}; }
@@ -65,10 +65,16 @@ class Partition {
     if (id.home() == rank_) {
       graph.classes.prefetch(id.index().value);
     } else if (const RowId guess = ghost_of_.guess(hash_of(id)); !guess.is_none()) {
-      ghosts_.prefetch(guess.value);
       graph.classes.prefetch(guess.value);
+      remote_.prefetch(ClassId(guess.value));
     }
   }
+  // The same ahead of named() and is_ghost().
+  [[gnu::always_inline]] void prefetch_class(ClassId id) const {
+    graph.classes.prefetch(id.value);
+    remote_.prefetch(id);
+  }
+  [[gnu::always_inline]] void prefetch_class_ghost(ClassId id) const { remote_.prefetch_ghost(id); }
   // As local(), without making a ghost: none if this rank does not know the class.
   [[nodiscard]] ClassId find_local(GlobalId id) const;
   [[nodiscard]] int home_of(SymbolId symbol, std::span<const GlobalId> kids) const {
@@ -129,7 +135,12 @@ class Partition {
   Exchange& exchange;
   Workers workers;
   EGraph graph;
-  SubscriberLists subscribers;
+
+ private:
+  RemoteLinks remote_;
+
+ public:
+  SubscriberLists subscribers{remote_};
   Outbox outbox;
   Inbox inbox;
   std::int64_t owned_classes = 0;  // leaders that live here
@@ -138,13 +149,12 @@ class Partition {
   void do_link(const LinkRequest& request);
   [[nodiscard]] static std::uint64_t hash_of(GlobalId id) { return mix64(id.value); }
   [[nodiscard]] HashconsSlot look_up_ghost(GlobalId id) const {
-    return ghost_of_.find(hash_of(id), [&](RowId at) { return ghosts_[at.value].global == id.value; });
+    return ghost_of_.find(hash_of(id), [&](RowId at) { return remote_.ghost(ClassId(at.value)).global == id.value; });
   }
 
   int rank_;
   int ranks_;
   std::shared_ptr<const Placement> placement_;
-  Column<GhostRecord> ghosts_;
   Hashcons ghost_of_;                               // by global id: local ids (as RowIds) of ghosts
   std::vector<std::vector<LinkRequest>> links_;     // [acting shard][owner shard]
   std::vector<std::vector<ClassId>> dirty_ghosts_;  // by owner shard of the ghost
@@ -155,7 +165,6 @@ class Partition {
   };
   std::vector<NewSubscriber> new_subscribers_;
   static constexpr std::size_t kGhostRoom = 1024;
-  std::size_t ghosts_made_ = 0;
   std::size_t ghost_room_ = 0;  // ghosts that can be made before more room must be reserved
   std::uint32_t next_ghost_shard_ = 0;
 };
