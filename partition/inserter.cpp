@@ -52,24 +52,24 @@ std::uint32_t Inserter::local_handle(std::uint32_t handle) {
 
 void Inserter::route(std::size_t task, const NodeRequest& request, std::span<const std::uint32_t> kids,
                      const NameHash& name_hash) {
-  std::array<NamedClass, kMaxArity> named_kids;
-  std::array<GlobalId, kMaxArity> globals;
-  bool any_foreign = request.target != kNoTarget && Handle{request.target}.is_foreign();
-  for (std::size_t k = 0; k < kids.size(); ++k) {
-    named_kids[k] = named(kids[k]);
-    globals[k] = named_kids[k].id;
-    any_foreign = any_foreign || Handle{kids[k]}.is_foreign();
-  }
-  const int home = partition_.home_of(request.symbol, std::span(globals).first(kids.size()));
   Task& t = tasks_[task];
   ++t.asked;
+  t.named_kids.clear();
+  t.globals.clear();
+  bool any_foreign = request.target != kNoTarget && Handle{request.target}.is_foreign();
+  for (const std::uint32_t kid : kids) {
+    t.named_kids.push_back(named(kid));
+    t.globals.push_back(t.named_kids.back().id);
+    any_foreign = any_foreign || Handle{kid}.is_foreign();
+  }
+  const int home = partition_.home_of(request.symbol, t.globals);
   if (home != partition_.rank()) {
     const NamedClass target = request.target == kNoTarget ? NamedClass{} : named(request.target);
     t.outbox.put(
         home, WireRequest{target.id, request.target == kNoTarget ? name_hash(request.name_token) : target.name,
                           request.symbol.value, request.ticket, request.rule, static_cast<std::uint16_t>(kids.size()),
                           request.fresh ? std::uint16_t{1} : std::uint16_t{0}});
-    t.outbox.put_all(home, std::span<const NamedClass>(named_kids).first(kids.size()));
+    t.outbox.put_all(home, std::span<const NamedClass>(t.named_kids));
   } else if (any_foreign) {
     const auto begin = static_cast<std::uint32_t>(t.deferred_kids.size());
     t.deferred_kids.insert(t.deferred_kids.end(), kids.begin(), kids.end());
@@ -103,7 +103,7 @@ void Inserter::receive_requests() {
             [this](int source, MessageReader& reader) { read_requests(source, reader.rest()); });
 }
 
-// Reads a group of requests thrice: the first two times to have the ghosts of its classes in cache by the third.
+// Reads a group of requests four times: the first three to have the ghosts of its classes in cache by the last.
 void Inserter::read_requests(int source, std::span<const std::byte> bytes) {
   std::array<std::uint32_t, kMaxArity> kids;
   MessageReader reader(bytes);
@@ -119,6 +119,7 @@ void Inserter::read_requests(int source, std::span<const std::byte> bytes) {
     };
     visit_ids([this](GlobalId id) { partition_.prefetch_ghost_slot(id); });
     visit_ids([this](GlobalId id) { partition_.prefetch_ghost(id); });
+    visit_ids([this](GlobalId id) { partition_.prefetch_ghost_record(id); });
     reader = group_begin;
     for (std::size_t i = 0; i < kGroup && !reader.done(); ++i) {
       const auto wire = reader.take<WireRequest>();

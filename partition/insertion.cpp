@@ -99,6 +99,9 @@ void Insertion::run_queues(std::span<Queue> queues, const Wave& wave) {
     if (request.arity > NodeTable::kInlineArity) continue;
     classes.prefetch(request.kids[0]);
     classes.prefetch(request.kids[1]);
+    if (partition_.alone()) continue;
+    partition_.prefetch_link(ClassId(request.kids[0]));
+    partition_.prefetch_link(ClassId(request.kids[1]));
   }
   const bool may_differ = partition_.alone();
   for (std::size_t i = 0; i < group.size(); ++i) {
@@ -106,6 +109,10 @@ void Insertion::run_queues(std::span<Queue> queues, const Wave& wave) {
     Canonical& c = canonical[i];
     c.differs = false;
     nodes.prefetch_row(shard, request.hash);
+    if (!may_differ && request.arity <= NodeTable::kInlineArity) {
+      partition_.prefetch_class_ghost(ClassId(request.kids[0]));
+      partition_.prefetch_class_ghost(ClassId(request.kids[1]));
+    }
     if (!may_differ || request.arity > NodeTable::kInlineArity || request.arity == 0) continue;
     c.kids[0] = classes.find(ClassId(request.kids[0])).value;
     c.kids[1] = request.arity == 2 ? classes.find(ClassId(request.kids[1])).value : 0;

@@ -57,7 +57,7 @@ class Partition {
   // The leaders that classes named some iterations ago follow now. Collective; all ranks pass the same classes. A
   // class's old home stays subscribed to whatever class it was merged into, so it always knows.
   [[nodiscard]] std::vector<GlobalId> leaders(std::span<const NamedClass> classes);
-  // For tight loops ahead of local(): fetch what it will read, in two stages.
+  // For tight loops ahead of local(): fetch what it will read, in three stages.
   [[gnu::always_inline]] void prefetch_ghost_slot(GlobalId id) const {
     if (id.home() != rank_) ghost_of_.prefetch(hash_of(id));
   }
@@ -69,11 +69,17 @@ class Partition {
       remote_.prefetch(ClassId(guess.value));
     }
   }
+  [[gnu::always_inline]] void prefetch_ghost_record(GlobalId id) const {
+    if (id.home() == rank_) return;
+    if (const RowId guess = ghost_of_.guess(hash_of(id)); !guess.is_none())
+      remote_.prefetch_ghost(ClassId(guess.value));
+  }
   // The same ahead of named() and is_ghost().
   [[gnu::always_inline]] void prefetch_class(ClassId id) const {
     graph.classes.prefetch(id.value);
     remote_.prefetch(id);
   }
+  [[gnu::always_inline]] void prefetch_link(ClassId id) const { remote_.prefetch(id); }
   [[gnu::always_inline]] void prefetch_class_ghost(ClassId id) const { remote_.prefetch_ghost(id); }
   // As local(), without making a ghost: none if this rank does not know the class.
   [[nodiscard]] ClassId find_local(GlobalId id) const;
