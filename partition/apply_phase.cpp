@@ -36,12 +36,14 @@ static_assert(kPieceMatches <= (1U << 20));
 
 class ApplyPhase {
  public:
-  ApplyPhase(Partition& partition, std::span<const RulePlan> plans, std::span<const char> apply, MatchResult& matches)
+  ApplyPhase(Partition& partition, std::span<const RulePlan> plans, std::span<const char> apply, MatchResult& matches,
+             const std::function<bool(std::size_t)>& must_stop)
       : partition_(partition),
         graph_(partition.graph),
         plans_(plans),
         apply_(apply),
         matches_(matches),
+        must_stop_(must_stop),
         inserter_(partition, matches.foreign, plans.size()) {
     result_.asserted.assign(plans.size(), 0);
     result_.seconds.assign(plans.size(), 0);
@@ -61,7 +63,11 @@ class ApplyPhase {
         results += pieces_[end].count * std::max<std::size_t>(1, plans_[pieces_[end].rule].builds.size());
         ++end;
       }
-      if (!any_rank(end > begin)) break;
+      const bool here = end > begin;
+      const bool over = must_stop_(graph_.nodes.bytes_to_grow(here ? results : 0));
+      const Next next = agree(over ? Next::kStop : here ? Next::kSlice : Next::kDone);
+      result_.stopped = next == Next::kStop;
+      if (next != Next::kSlice) break;
       run_slice(begin, end, results);
       begin = end;
     }
@@ -70,10 +76,19 @@ class ApplyPhase {
   }
 
  private:
+  enum class Next : std::uint8_t { kDone, kSlice, kStop };
+  // The most that any rank says.
+  Next agree(Next here) {
+    auto most = static_cast<std::uint64_t>(here);
+    partition_.exchange.name_step("any slice");
+    if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&most, 1), Reduction::kMax);
+    return static_cast<Next>(most);
+  }
+
   // Whether the condition holds on any rank; collective unless alone.
   bool any_rank(bool here) {
     std::uint64_t any = here ? 1 : 0;
-    partition_.exchange.name_step("any slice");
+    partition_.exchange.name_step("any symbols");
     if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&any, 1), Reduction::kMax);
     return any != 0;
   }
@@ -337,6 +352,7 @@ class ApplyPhase {
   std::span<const RulePlan> plans_;
   std::span<const char> apply_;
   MatchResult& matches_;
+  const std::function<bool(std::size_t)>& must_stop_;
   Inserter inserter_;
   const Inserter::NameHash name_hash_ = [this](std::uint64_t token) { return hash_of(token); };
   ForeignData data_of_foreign_{graph_, matches_.foreign};
@@ -349,8 +365,8 @@ class ApplyPhase {
 }  // namespace
 
 ApplyResult run_apply_phase(Partition& partition, std::span<const RulePlan> plans, std::span<const char> apply,
-                            MatchResult& matches) {
-  return ApplyPhase(partition, plans, apply, matches).run();
+                            MatchResult& matches, const std::function<bool(std::size_t)>& must_stop) {
+  return ApplyPhase(partition, plans, apply, matches, must_stop).run();
 }
 
 std::vector<NamedClass> insert_expression(Partition& partition, const Expression& expression) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,12 +23,17 @@ struct ApplyResult {
   std::vector<MadeRow> made;     // this rank's new rows and their rules, if the language has data
   std::uint64_t rows_made = 0;   // this rank
   std::uint32_t supersteps = 0;  // waves of the tallest right side applied
+  bool stopped = false;          // before all matches were applied, because `must_stop` said so on some rank
 };
 
 // Collective. `apply[r]`: whether rule r's matches are applied. graph.iteration is the iteration under way.
+// `must_stop(bytes)` is asked before every slice, with the bytes that tables will take at once when they next grow; if
+// it says yes on any rank, what is left is not applied. The e-graph is whole then, but what it holds depends on where
+// that was.
 // Throws Error(kInput) on all ranks when a computed attribute cannot be evaluated (names rule and reason).
-ApplyResult run_apply_phase(Partition& partition, std::span<const RulePlan> plans, std::span<const char> apply,
-                            MatchResult& matches);
+ApplyResult run_apply_phase(
+    Partition& partition, std::span<const RulePlan> plans, std::span<const char> apply, MatchResult& matches,
+    const std::function<bool(std::size_t)>& must_stop = [](std::size_t) { return false; });
 
 // Collective. Inserts a start expression; returns, on every rank, the class of each of its nodes.
 std::vector<NamedClass> insert_expression(Partition& partition, const Expression& expression);

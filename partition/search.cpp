@@ -161,7 +161,8 @@ const IterationRecord& Search::iterate() {
 
   // What was matched is given up rather than applied on top of too much memory; the rules stay behind and would match
   // it again.
-  out_of_memory_ = over_memory_limit();
+  if (over_memory_limit()) stopped_ = StopReason::kMemory;
+  const Scheduler before = scheduler_;
   std::vector<char> apply(rules_.size(), 0);
   bool waiting = false;
   for (std::size_t r = 0; r < rules_.size(); ++r) {
@@ -172,7 +173,7 @@ const IterationRecord& Search::iterate() {
       continue;
     }
     rule.seconds = matches.seconds[r];
-    if (out_of_memory_) continue;
+    if (stopped_) continue;
     rule.matches = matches.matches[r];
     apply[r] = scheduler_.admit(r, rule.matches, record.iteration) ? 1 : 0;
     rule.put_aside = apply[r] == 0;
@@ -181,6 +182,7 @@ const IterationRecord& Search::iterate() {
   graph.iteration = record.iteration;
   for (auto& list : graph.touched) list.clear();
   apply_merge_rebuild_analyze(matches, apply, record);
+  if (stopped_) scheduler_ = before;
 
   DCHECK(invariants_hold());
   // Rows that were made and died again are nothing new, and whether there are any depends on the layout.
@@ -193,7 +195,7 @@ const IterationRecord& Search::iterate() {
   count();
   record.enodes = enodes_;
   record.eclasses = eclasses_;
-  record.changed = out_of_memory_ || touched != 0 || (waiting && scheduler_.release_all(record.iteration + 1));
+  record.changed = stopped_.has_value() || touched != 0 || (waiting && scheduler_.release_all(record.iteration + 1));
   record.seconds = now_s() - begin;
   records_.push_back(std::move(record));
   return records_.back();
@@ -210,7 +212,11 @@ void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector
   ApplyResult applied;
   {
     PhaseTimer timer(partition_.exchange, record, Phase::kApply);
-    applied = run_apply_phase(partition_, plans_, apply, matches);
+    applied = run_apply_phase(partition_, plans_, apply, matches, [this](std::size_t growth) {
+      return out_of_time() ||
+             (options_.memory_limit_bytes > 0 && resident_bytes() + growth >= options_.memory_limit_bytes);
+    });
+    if (applied.stopped) stopped_ = any_rank(out_of_time()) ? StopReason::kTime : StopReason::kMemory;
     partition_.notify_homes();
     matches = {};
   }
@@ -261,9 +267,12 @@ bool Search::over_memory_limit() {
   return options_.memory_limit_bytes > 0 && any_rank(resident_bytes() >= options_.memory_limit_bytes);
 }
 
+bool Search::out_of_time() const { return options_.time_limit_s > 0 && now_s() - started_s_ >= options_.time_limit_s; }
+
 std::optional<StopReason> Search::limit_reached() {
-  if (out_of_memory_ || over_memory_limit()) return StopReason::kMemory;
-  if (options_.time_limit_s > 0 && any_rank(now_s() - started_s_ >= options_.time_limit_s)) return StopReason::kTime;
+  if (stopped_) return stopped_;
+  if (over_memory_limit()) return StopReason::kMemory;
+  if (options_.time_limit_s > 0 && any_rank(out_of_time())) return StopReason::kTime;
   if (partition_.graph.iteration >= ClassTable::kLastIteration) return StopReason::kIterations;
   if (options_.enode_limit > 0 && enodes_ >= options_.enode_limit) return StopReason::kEnodes;
   if (options_.iteration_limit > 0 && records_.size() >= options_.iteration_limit) return StopReason::kIterations;

@@ -31,7 +31,7 @@ struct SearchOptions {
   PartitionOptions partition;
   std::uint64_t iteration_limit = 0;     // 0: none; so for the others
   std::uint64_t enode_limit = 0;         // over all ranks
-  std::uint64_t memory_limit_bytes = 0;  // resident memory of one rank; looked at before matching and before applying
+  std::uint64_t memory_limit_bytes = 0;  // resident memory of one rank; looked at before and within every iteration
   double time_limit_s = 0;
   std::uint64_t match_limit = 0;  // per rule and iteration, for rules that set none; 0: none
 };
@@ -102,6 +102,7 @@ class Search {
  private:
   void apply_merge_rebuild_analyze(MatchResult& matches, const std::vector<char>& apply, IterationRecord& record);
   void count();
+  [[nodiscard]] bool out_of_time() const;
   // These are collective.
   [[nodiscard]] bool any_rank(bool here);
   [[nodiscard]] bool over_memory_limit();
@@ -119,7 +120,7 @@ class Search {
   std::uint64_t enodes_ = 0;
   std::uint64_t eclasses_ = 0;
   double started_s_ = 0;
-  bool out_of_memory_ = false;  // the last iteration's matches were given up
+  std::optional<StopReason> stopped_;  // within an iteration: matches were given up, and their rules stay behind
 };
 
 // Resident memory of this process, in bytes; 0 if the system does not tell.

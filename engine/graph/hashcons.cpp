@@ -22,8 +22,7 @@ bool Hashcons::erase(std::uint64_t hash, RowId id) {
 }
 
 void Hashcons::grow(std::size_t entries) {
-  std::size_t size = 64;
-  while (size * 3 < entries * 5) size *= 2;
+  const std::size_t size = size_for(entries);
   auto grown = std::make_unique<Column<Slot>>(size);
   grown->ensure(size);
   // A page that is read before it is written is faulted in twice, and the second time interrupts all other threads.

@@ -58,6 +58,10 @@ class Hashcons {
     return RowId();
   }
 
+  // Of the table that `extra` more rows will make necessary beside this one; 0: there is room.
+  [[nodiscard]] std::size_t bytes_to_grow(std::size_t extra) const {
+    return (used_ + extra) * 4 > (std::size_t{mask_} + 1) * 3 ? size_for(used_ + extra) * sizeof(Slot) : 0;
+  }
   [[nodiscard]] std::size_t bytes() const { return (std::size_t{mask_} + 1) * sizeof(Slot); }
 
  private:
@@ -69,6 +73,11 @@ class Hashcons {
   static constexpr std::uint32_t kLine = 64 / sizeof(Slot);
 
   [[nodiscard]] std::uint32_t ideal(std::uint32_t tag) const { return tag & mask_ & ~(kLine - 1); }
+  [[nodiscard]] static std::size_t size_for(std::size_t entries) {
+    std::size_t size = 64;
+    while (size * 3 < entries * 5) size *= 2;
+    return size;
+  }
   void grow(std::size_t entries);
 
   std::unique_ptr<Column<Slot>> slots_;

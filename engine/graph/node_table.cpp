@@ -40,6 +40,12 @@ void NodeTable::reserve(std::span<const std::size_t> extra_rows, std::span<const
   wide_.ensure(wide_ids_.bound([&](std::uint32_t s) { return extra_wide[s] * 2 + (1U << ShardedIds::kBlockBits); }));
 }
 
+std::size_t NodeTable::bytes_to_grow(std::size_t extra) const {
+  std::size_t bytes = 0;
+  for (const Shard& shard : hashcons_) bytes += shard.table.bytes_to_grow(extra);
+  return bytes;
+}
+
 std::size_t NodeTable::live_count() const {
   std::int64_t live = 0;
   for (const Shard& shard : hashcons_) live += shard.live;

@@ -154,6 +154,9 @@ class NodeTable {
   // Room for extra[shard] more rows and `wide` more wide children a shard. Between phases only.
   void reserve(std::span<const std::size_t> extra_rows, std::span<const std::size_t> extra_wide);
 
+  // Memory that the hashcons will take, all at once, if so many rows are added (to any shards).
+  [[nodiscard]] std::size_t bytes_to_grow(std::size_t extra) const;
+
   [[nodiscard]] std::size_t live_count() const;
   // Rows that are dead and still hold their slots.
   [[nodiscard]] std::size_t dead_count() const;

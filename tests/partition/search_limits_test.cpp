@@ -30,5 +30,47 @@ TEST(SearchLimits, MatchesGivenUpForMemoryAreNotTakenForSaturation) {
   }
 }
 
+// Rules that double an e-graph: apply takes most of an iteration's memory and time.
+constexpr const char* kSums = R"(
+  (birewrite associate (Add ?a (Add ?b ?c)) (Add (Add ?a ?b) ?c))
+  (rewrite commute (Add ?a ?b) (Add ?b ?a))
+  (start (Add 1 (Add 2 (Add 3 (Add 4 (Add 5 (Add 6 (Add 7 (Add 8 (Add 9 (Add 10 (Add 11 (Add 12 13))))))))))))))";
+
+TEST(SearchLimits, AnExplosiveIterationStopsForMemoryBetweenSlices) {
+  for (const int ranks : {1, 2}) {
+    LocalWorld world(ranks);
+    const std::uint64_t before = resident_bytes();
+    const std::uint64_t limit = before + (std::uint64_t{48} << 20);
+    world.run([&](Exchange& exchange) {
+      const TermLanguage language;
+      SymbolTable symbols;
+      const RuleSet set = parse_rules(kSums, "sums.rules", language, symbols, {});
+      SearchOptions options;
+      options.memory_limit_bytes = limit;
+      Search search(exchange, language, symbols, set.rules, options);
+      const std::vector<NamedClass> classes = search.start(set.start);
+      EXPECT_EQ(search.run(), StopReason::kMemory);
+      EXPECT_TRUE(search.invariants_hold());
+      EXPECT_GT(search.enodes(), 1000U) << "what was found stays";
+      EXPECT_TRUE(search.iterations().back().changed);
+      EXPECT_EQ(search.run(), StopReason::kMemory) << "and stays stopped";
+      EXPECT_EQ(classes.size(), 25U);
+    });
+  }
+}
+
+TEST(SearchLimits, RulesWhoseMatchesWereGivenUpStayBehind) {
+  SoloExchange exchange;
+  const TermLanguage language;
+  SymbolTable symbols;
+  const RuleSet set = parse_rules(kSums, "sums.rules", language, symbols, {});
+  SearchOptions options;
+  options.memory_limit_bytes = 1;
+  Search search(exchange, language, symbols, set.rules, options);
+  search.start(set.start);
+  search.iterate();
+  for (const RuleSchedule& rule : search.scheduler().rules()) EXPECT_EQ(rule.seen, 0U);
+}
+
 }  // namespace
 }  // namespace tessera
