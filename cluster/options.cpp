@@ -160,6 +160,9 @@ const Entry kTable[] = {
        if (v.empty()) refuse(v, "a file");
        o.record_work = v;
      }},
+    {"--explain-plan", nullptr, kOnBoth, false, kOutput,
+     "print how each rule was matched: its steps, estimated and actual counts",
+     [](Options& o, const std::string&) { o.explain_plan = true; }},
     {"-q,--quiet", nullptr, kOnBoth, false, kOutput, "print warnings and the result only",
      [](Options& o, const std::string&) { o.verbosity = Verbosity::kQuiet; }},
     {"-v,--verbose", nullptr, kOnBoth, false, kOutput, "print details of every iteration",

@@ -58,6 +58,8 @@ struct Options {
   bool print_counts = false;
   std::filesystem::path report;  // where the JSON report is written; empty: nowhere
 
+  bool explain_plan = false;  // print how each rule was matched, and what that cost
+
   // Rules: names as given, not yet compared with the rules that exist. No rule is both banned and pinned.
   std::vector<std::string> banned;
   std::vector<std::string> pinned;

@@ -90,6 +90,8 @@ class SearchRun {
       if (phase.name != "read") in_phases += phase.seconds;
     add_phase(report_, "extract", std::min(looking_seconds_, std::max(0.0, spent - in_phases)));
     report_.digest = digest(search_->partition());
+    const std::string plans = options_.explain_plan ? search_->explain_plan() : std::string();
+    if (leads_) std::fputs(plans.c_str(), stdout);
     if (leads_) {
       log_.info("stopped: {} after {} iterations; {} e-nodes in {} e-classes; digest {}", report_.stop_reason,
                 search_->iterations().size(), with_separators(search_->enodes()), with_separators(search_->eclasses()),

@@ -41,7 +41,12 @@ void SaturationOutput::finish(Search& search, std::optional<StopReason> reason) 
   report.digest = digest(search.partition());
   report.stop_reason = reason ? stop_reason_name(*reason) : "nothing to run";
   report.saturated = reason == StopReason::kSaturated;
-  if (leads_) print(search, search_seconds, report);
+  const std::string plans = options_.explain_plan ? search.explain_plan() : std::string();
+  if (leads_) {
+    print(search, search_seconds, report);
+    std::fputs(plans.c_str(), stdout);
+    std::fflush(stdout);
+  }
   if (!options_.report.empty()) write(report);
 }
 

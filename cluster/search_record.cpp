@@ -23,6 +23,7 @@ SearchOptions search_options(const Options& options, const Resources& resources)
   result.memory_limit_bytes = resources.memory_limit_bytes;
   result.time_limit_s = static_cast<double>(options.time_limit_ms) / 1000;
   result.match_limit = options.match_limit;
+  result.explain_plan = options.explain_plan;
   return result;
 }
 

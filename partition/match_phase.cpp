@@ -1,7 +1,13 @@
 #include "partition/match_phase.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <deque>
+#include <map>
+#include <tuple>
+
+#include "partition/match_traveller.hpp"
 
 namespace tessera {
 namespace {
@@ -10,298 +16,277 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
-struct PartialHeader {
-  std::uint32_t rule;
-  std::uint16_t variant;
-  std::uint8_t step;
-  std::uint8_t expand;  // 0: on its way to the class's home; 1: to be continued with the receiver's rows
-};
-
-// A partial match as it arrived, slots translated to this rank's handles.
-struct Arrived {
-  PartialHeader header;
-  std::size_t slots;  // offset
-};
-
-// Carries partial matches between ranks.
-class Traveller final : public Remote {
- public:
-  Traveller(Partition& partition, std::span<const RulePlan> plans, std::vector<ForeignClass>& foreign,
-            std::size_t tasks)
-      : partition_(partition), plans_(plans), foreign_(foreign), outboxes_(tasks, Outbox(partition.ranks())) {}
-
-  [[nodiscard]] bool same(Handle a, Handle b) const override { return global(a) == global(b); }
-
-  [[nodiscard]] DataView data(Handle handle) const override {
-    const DataId id = foreign_[handle.foreign_index()].data;
-    return id.is_none() ? DataView{} : partition_.graph.data[id];
-  }
-
-  bool forward(std::size_t task, const PartialMatch& partial) override {
-    const Step& step = plans_[partial.rule].variants[partial.variant].steps[partial.step];
-    const Handle from{partial.slots[step.from]};
-    if (from.is_foreign() || partition_.is_ghost(ClassId(from.value))) {
-      write(outboxes_[task], global(from).home(), partial, 0);
-      return false;
-    }
-    const std::uint64_t bit = EGraph::mask_bit(step.op);
-    partition_.subscribers.for_each(ClassId(from.value), [&](const Subscriber& subscriber) {
-      const std::uint64_t mask = step.kind == Step::Kind::kMembers ? subscriber.member_mask : subscriber.parent_mask;
-      if ((mask & bit) != 0) write(outboxes_[task], static_cast<int>(subscriber.rank), partial, 1);
-    });
-    return true;
-  }
-
-  // Collective: delivers what was forwarded. Returns whether any rank sent anything.
-  bool deliver(std::vector<Arrived>& arrived, std::vector<std::uint32_t>& slots) {
-    arrived.clear();
-    slots.clear();
-    std::uint64_t sent = 0;
-    for (Outbox& outbox : outboxes_) partition_.outbox.splice(outbox);
-    for (const auto& buffer : partition_.outbox.buffers()) sent += buffer.size();
-    partition_.exchange.name_step("any partials");
-    partition_.exchange.all_reduce(std::span(&sent, 1), Reduction::kMax);
-    if (sent == 0) return false;
-    partition_.exchange.name_step("partials");
-    superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
-      while (!reader.done()) read(reader, arrived, slots);
-    });
-    return true;
-  }
-
- private:
-  [[nodiscard]] NamedClass named(Handle handle) const {
-    if (handle.is_foreign()) return foreign_[handle.foreign_index()].named;
-    const ClassId id(handle.value);
-    return {partition_.global(id), partition_.graph.classes[id].name};
-  }
-  [[nodiscard]] GlobalId global(Handle handle) const {
-    return handle.is_foreign() ? foreign_[handle.foreign_index()].named.id : partition_.global(ClassId(handle.value));
-  }
-  [[nodiscard]] DataView data_of(Handle handle) const {
-    if (handle.is_foreign()) return data(handle);
-    const DataId id = partition_.graph.classes[ClassId(handle.value)].data;
-    return id.is_none() ? DataView{} : partition_.graph.data[id];
-  }
-
-  void write(Outbox& outbox, int to, const PartialMatch& partial, std::uint8_t expand) {
-    const RulePlan& plan = plans_[partial.rule];
-    outbox.put(to, PartialHeader{partial.rule, static_cast<std::uint16_t>(partial.variant),
-                                 static_cast<std::uint8_t>(partial.step), expand});
-    for (const std::uint32_t slot : plan.variants[partial.variant].bound_before[partial.step]) {
-      if (plan.slot_kind[slot] == SlotKind::kAttribute) {
-        outbox.put(to, std::uint64_t{partial.slots[slot]});
-        continue;
-      }
-      const Handle handle{partial.slots[slot]};
-      outbox.put(to, named(handle));
-      if (plan.needs_data[slot]) {
-        const DataView words = data_of(handle);
-        outbox.put(to, std::uint64_t{words.size()});
-        outbox.put_all(to, words);
-      }
-    }
-  }
-
-  void read(MessageReader& reader, std::vector<Arrived>& arrived, std::vector<std::uint32_t>& slots) {
-    const auto header = reader.take<PartialHeader>();
-    const RulePlan& plan = plans_[header.rule];
-    const Variant& variant = plan.variants[header.variant];
-    const std::uint32_t from = variant.steps[header.step].from;
-    const std::size_t at = slots.size();
-    slots.resize(at + plan.slot_count);
-    for (const std::uint32_t slot : variant.bound_before[header.step]) {
-      if (plan.slot_kind[slot] == SlotKind::kAttribute) {
-        slots[at + slot] = static_cast<std::uint32_t>(reader.take<std::uint64_t>());
-        continue;
-      }
-      const auto cls = reader.take<NamedClass>();
-      DataId data;
-      if (plan.needs_data[slot]) {
-        words_.clear();
-        const auto count = reader.take<std::uint64_t>();
-        for (std::uint64_t i = 0; i < count; ++i) words_.push_back(reader.take<std::int64_t>());
-        if (count != 0) data = partition_.graph.data.intern(words_);
-      }
-      if (cls.id.home() == partition_.rank()) {
-        slots[at + slot] = cls.id.index().value;
-      } else if (slot == from) {
-        const ClassId here = partition_.find_local(cls.id);
-        CHECK(!here.is_none());  // the home sends only to subscribers
-        slots[at + slot] = here.value;
-      } else {
-        slots[at + slot] = Handle::kForeign | static_cast<std::uint32_t>(foreign_.size());
-        foreign_.push_back({cls, data});
-      }
-    }
-    arrived.push_back({header, at});
-  }
-
-  Partition& partition_;
-  std::span<const RulePlan> plans_;
-  std::vector<ForeignClass>& foreign_;
-  std::vector<Outbox> outboxes_;
-  DataWords words_;
-};
-
 // Rows to start from, by operator.
 using RowsByOperator = std::vector<std::vector<RowId>>;
 
-struct Unit {  // one variant over some rows (or, for bare-variable rules, classes)
-  std::uint32_t rule;
-  std::uint32_t variant;
+struct Unit {  // a program over some rows of one operator, or over some classes
+  std::uint32_t program;
   std::span<const RowId> rows;
   std::span<const ClassId> classes;
 };
 
-constexpr std::size_t kUnitRows = 4096;
+constexpr std::size_t kFewRows = 4096;      // fewer are not worth a second thread
+constexpr std::size_t kUnitRows = 2048;     // taken at a time when there are several threads
+constexpr std::size_t kFewArrivals = 1024;  // partial matches from other ranks
 
 class MatchPhase {
  public:
   MatchPhase(Partition& partition, const MatchRequest& request)
-      : partition_(partition), graph_(partition.graph), request_(request) {}
+      : partition_(partition), graph_(partition.graph), request_(request), threads_(partition.workers.threads()) {}
 
   MatchResult run() {
-    const std::size_t rules = request_.plans.size();
+    collect_programs();
+    resolve_grounds();
+    resolve_givens();
     collect_units();
     std::size_t rows = 0;
     for (const Unit& unit : units_) rows += unit.rows.size() + unit.classes.size();
-    const std::size_t tasks = partition_.workers.threads() == 1 || rows < kUnitRows
-                                  ? 1
-                                  : static_cast<std::size_t>(partition_.workers.threads()) * 4;
-    MatchResult result;
-    for (std::size_t t = 0; t < tasks; ++t) result.outputs.emplace_back(rules);
-    Traveller traveller(partition_, request_.plans, result.foreign, tasks);
-    Remote* remote = partition_.alone() ? nullptr : &traveller;
-    bind_given(result.foreign);
-    partition_.workers.for_each(tasks, true, [&](std::size_t task) {
-      MatchOutput& out = result.outputs[task];
-      Matcher matcher(graph_, request_.plans, request_.seen, request_.store_limit, remote, task, out, given_);
-      for (std::size_t u = task; u < units_.size(); u += tasks) {
-        const Unit& unit = units_[u];
-        const auto begin = Clock::now();
-        if (unit.classes.empty())
-          matcher.start(unit.rule, unit.variant, unit.rows);
-        else
-          matcher.start_classes(unit.rule, unit.classes);
-        out.seconds[unit.rule] += seconds_since(begin);
-      }
+    const auto tasks = static_cast<std::size_t>(threads_);
+    for (std::size_t t = 0; t < tasks; ++t) result_.outputs.emplace_back(request_.plans.size(), walks_, branches_);
+    MatchTraveller traveller(partition_, programs_, result_.foreign, tasks);
+    remote_ = partition_.alone() ? nullptr : &traveller;
+    share(units_.size(), rows >= kFewRows, [&](Matcher& matcher, std::size_t u) {
+      const Unit& unit = units_[u];
+      if (unit.classes.empty())
+        matcher.start(unit.program, unit.rows);
+      else
+        matcher.start_classes(unit.program, unit.classes);
     });
-    if (remote != nullptr)
-      travel(traveller, result);
-    else
-      count_visited(result);
-    finish(result);
-    return result;
+    walk_rests();
+    count_visited();
+    if (remote_ != nullptr) travel(traveller);
+    finish();
+    if (request_.cache != nullptr) request_.cache->drop_unused();
+    return std::move(result_);
   }
 
  private:
-  // Classes this rank has never met are foreign to it, as those that partial matches bring along.
-  void bind_given(std::vector<ForeignClass>& foreign) {
-    for (std::size_t r = 0; r < request_.given.size(); ++r) {
-      std::vector<std::uint32_t>& handles = given_.emplace_back();
-      for (const GlobalId id : request_.given[r]) {
-        const ClassId here = partition_.find_local(id);
-        handles.push_back(here.is_none() ? Handle::kForeign | static_cast<std::uint32_t>(foreign.size()) : here.value);
-        if (here.is_none()) foreign.push_back({{id, 0}, DataId()});
+  // Runs step(matcher, i) for all i below `count`, on one thread or on all: each takes the next i that nobody took.
+  template <class StepFunction>
+  void share(std::size_t count, bool worthwhile, StepFunction&& step) {
+    if (count == 0) return;
+    std::atomic<std::size_t> next{0};
+    const std::size_t tasks = worthwhile ? result_.outputs.size() : 1;
+    partition_.workers.for_each(tasks, worthwhile, [&](std::size_t task) {
+      const auto begin = Clock::now();
+      MatchOutput& out = result_.outputs[task];
+      Matcher matcher(graph_, request_.plans, programs_, request_.store_limit, remote_, threads_ > 1, task, out);
+      for (std::size_t i = next++; i < count; i = next++) step(matcher, i);
+      out.seconds += seconds_since(begin);
+    });
+  }
+
+  // What was left of long lists; going on with it may leave more.
+  void walk_rests() {
+    struct Part {
+      const LongWalk* rest;
+      std::size_t begin;
+      std::size_t end;
+    };
+    for (;;) {
+      std::vector<LongWalk> rests;
+      for (MatchOutput& out : result_.outputs) {
+        std::move(out.long_walks.begin(), out.long_walks.end(), std::back_inserter(rests));
+        out.long_walks.clear();
       }
+      if (rests.empty()) return;
+      std::vector<Part> parts;
+      std::size_t rows = 0;
+      for (const LongWalk& rest : rests) {
+        rows += rest.rows->size();
+        for (std::size_t at = 0; at < rest.rows->size(); at += kUnitRows)
+          parts.push_back({&rest, at, std::min(at + kUnitRows, rest.rows->size())});
+      }
+      share(parts.size(), rows >= kFewRows,
+            [&](Matcher& matcher, std::size_t p) { matcher.resume(*parts[p].rest, parts[p].begin, parts[p].end); });
     }
   }
 
-  void travel(Traveller& traveller, MatchResult& result) {
-    std::vector<Arrived> arrived;
-    std::vector<std::uint32_t> slots;
-    const std::size_t tasks = result.outputs.size();
-    count_visited(result);
-    while (traveller.deliver(arrived, slots)) {
+  void travel(MatchTraveller& traveller) {
+    std::vector<ArrivedMatch> arrived;
+    std::vector<std::uint32_t> registers;
+    constexpr std::size_t kPart = 512;
+    while (traveller.deliver(arrived, registers)) {
       partition_.exchange.count_work(Work::kPartials, arrived.size());
-      partition_.workers.for_each(tasks, arrived.size() > 256, [&](std::size_t task) {
-        MatchOutput& out = result.outputs[task];
-        Matcher matcher(graph_, request_.plans, request_.seen, request_.store_limit, &traveller, task, out, given_);
-        const std::size_t begin = arrived.size() * task / tasks;
-        const std::size_t end = arrived.size() * (task + 1) / tasks;
-        auto clock = Clock::now();
-        for (std::size_t i = begin; i < end; ++i) {
+      // Those that ask for one list follow each other, as start rows do.
+      const auto list_of = [&](const ArrivedMatch& match) {
+        const PartialHeader& header = match.header;
+        return std::tuple(header.program, header.walk, header.expand,
+                          registers[match.registers + programs_[header.program].program->walks[header.walk].from]);
+      };
+      std::ranges::sort(arrived, {}, list_of);
+      const std::size_t parts = (arrived.size() + kPart - 1) / kPart;
+      share(parts, arrived.size() >= kFewArrivals, [&](Matcher& matcher, std::size_t part) {
+        const std::size_t end = std::min(arrived.size(), (part + 1) * kPart);
+        for (std::size_t i = part * kPart; i < end; ++i) {
           const PartialHeader& header = arrived[i].header;
           const PartialMatch partial{
-              header.rule, header.variant, header.step,
-              std::span(slots).subspan(arrived[i].slots, request_.plans[header.rule].slot_count)};
-          if (header.expand != 0 || traveller.forward(task, partial)) matcher.resume(partial);
-          if (i + 1 == end || arrived[i + 1].header.rule != header.rule) {
-            out.seconds[header.rule] += seconds_since(clock);
-            clock = Clock::now();
-          }
+              header.program, header.walk,
+              std::span(registers).subspan(arrived[i].registers, programs_[header.program].program->registers)};
+          const bool again = (i > 0 && list_of(arrived[i - 1]) == list_of(arrived[i])) ||
+                             (i + 1 < arrived.size() && list_of(arrived[i + 1]) == list_of(arrived[i]));
+          if (header.expand != 0)
+            matcher.resume(partial, again);
+          else
+            matcher.arrive(partial, again);
         }
       });
-      count_visited(result);
+      walk_rests();
+      count_visited();
     }
   }
 
   // For a recorder: the rows looked at since the last call.
-  void count_visited(const MatchResult& result) {
+  void count_visited() {
     std::uint64_t visited = 0;
-    for (const MatchOutput& out : result.outputs)
-      for (const std::uint64_t of_rule : out.visited) visited += of_rule;
+    for (const MatchOutput& out : result_.outputs)
+      for (const std::uint64_t of_walk : out.visited) visited += of_walk;
     partition_.exchange.count_work(Work::kVisited, visited - visited_);
     visited_ = visited;
   }
 
-  void finish(MatchResult& result) {
-    const std::size_t rules = request_.plans.size();
-    result.matches.assign(rules, 0);
-    result.seconds.assign(rules, 0);
-    for (const MatchOutput& out : result.outputs) {
-      for (std::size_t r = 0; r < rules; ++r) {
-        result.matches[r] += out.count[r];
-        result.seconds[r] += out.seconds[r];
-        result.visited += out.visited[r];
-      }
-    }
-    partition_.exchange.name_step("matches");
-    if (!partition_.alone() && rules > 0) partition_.exchange.all_reduce(result.matches, Reduction::kSum);
-  }
-
-  void add_units(std::uint32_t rule, std::uint32_t variant, std::span<const RowId> rows) {
-    for (std::size_t at = 0; at < rows.size(); at += kUnitRows)
-      units_.push_back({rule, variant, rows.subspan(at, std::min(kUnitRows, rows.size() - at)), {}});
-  }
-
-  // Which rows each rule starts from. Rules that ran in the last iteration start from what it touched; a rule that was
-  // put aside, from every row with a young enough stamp.
-  void collect_units() {
-    const std::uint32_t last = graph_.iteration;  // rows with this stamp are the newest
-    bool any_delta = false;
-    std::uint32_t oldest = last;
-    bool any_behind = false;
+  // Rules that have seen the same rows run as one program.
+  void collect_programs() {
+    std::map<std::uint32_t, std::vector<ProgramEntry>> groups;
     for (std::uint32_t r = 0; r < request_.plans.size(); ++r) {
       if (request_.active[r] == 0) continue;
-      if (is_behind(r)) {
-        any_behind = true;
-        oldest = std::min(oldest, request_.seen[r]);
-      } else {
-        any_delta = true;
-      }
-    }
-    if (any_delta) fill_delta();
-    if (any_behind) fill_all(oldest);
-    for (std::uint32_t r = 0; r < request_.plans.size(); ++r) {
-      if (request_.active[r] == 0) continue;
-      const RulePlan& plan = request_.plans[r];
-      if (plan.variants.front().steps.front().kind == Step::Kind::kClasses) {
-        add_class_units(r);
-        continue;
-      }
-      const RowsByOperator& rows = is_behind(r) ? since(request_.seen[r], oldest) : delta_;
       // Before its first run everything is new to a rule: one variant finds each match exactly once.
-      const std::size_t variants = request_.seen[r] == 0 ? 1 : plan.variants.size();
-      for (std::uint32_t v = 0; v < variants; ++v) {
-        const OperatorId op = plan.variants[v].steps.front().op;
-        if (op.value < rows.size()) add_units(r, v, rows[op.value]);
+      const std::size_t variants = request_.seen[r] == 0 ? 1 : request_.plans[r].variants.size();
+      for (std::uint32_t v = 0; v < variants; ++v) groups[request_.seen[r]].push_back({r, v});
+    }
+    ProgramCache& cache = request_.cache != nullptr ? *request_.cache : own_programs_;
+    for (const auto& [seen, entries] : groups) {
+      const MatchProgram& program = cache.get(request_.plans, entries);
+      programs_.push_back({&program, seen, {}, {}, walks_, branches_});
+      walks_ += program.walks.size();
+      branches_ += program.branch_count;
+    }
+  }
+
+  // Finds the classes of the childless symbols that patterns name. One small reduction, and only if there are any.
+  void resolve_grounds() {
+    std::vector<std::uint64_t> found;  // of every ground symbol: its class's global id, its row's stamp
+    for (const RunningProgram& running : programs_) {
+      for (const GroundSymbol& ground : running.program->grounds) {
+        const RowId row = graph_.nodes.find(NodeTable::hash_key(ground.symbol, {}), ground.symbol, {});
+        const bool here = !row.is_none();
+        found.push_back(here ? partition_.global(ClassId(graph_.nodes[row].class_id)).value : GlobalId::kNone);
+        found.push_back(here ? graph_.nodes[row].stamp : ~std::uint64_t{0});
+      }
+    }
+    partition_.exchange.name_step("ground symbols");
+    if (!partition_.alone() && !found.empty()) partition_.exchange.all_reduce(found, Reduction::kMin);
+    std::size_t at = 0;
+    for (RunningProgram& running : programs_) {
+      for (const GroundSymbol& ground : running.program->grounds) {
+        const std::uint64_t stamp = found[at + 1];
+        GlobalId cls;
+        cls.value = found[at];
+        at += 2;
+        const bool wanted = cls.value != GlobalId::kNone &&
+                            (ground.age == Age::kAny || (ground.age == Age::kOld) == (stamp < running.seen));
+        running.grounds.push_back(wanted ? handle_of(cls) : RunningProgram::kAbsent);
       }
     }
   }
 
-  [[nodiscard]] bool is_behind(std::uint32_t rule) const { return request_.seen[rule] != graph_.iteration; }
+  void resolve_givens() {
+    for (RunningProgram& running : programs_)
+      for (const MatchProgram::Given& given : running.program->givens)
+        running.givens.push_back(handle_of(request_.given[given.rule][given.index]));
+  }
+
+  // Classes this rank has never met are foreign to it, as those that partial matches bring along.
+  std::uint32_t handle_of(GlobalId cls) {
+    const ClassId here = partition_.find_local(cls);
+    if (!here.is_none()) return here.value;
+    result_.foreign.push_back({{cls, 0}, DataId()});  // compared only
+    return Handle::kForeign | static_cast<std::uint32_t>(result_.foreign.size() - 1);
+  }
+
+  void finish() {
+    const std::size_t rules = request_.plans.size();
+    result_.matches.assign(rules, 0);
+    result_.visited_by_walk.assign(walks_, 0);
+    result_.passed_by_branch.assign(branches_, 0);
+    double seconds = 0;
+    for (const MatchOutput& out : result_.outputs) {
+      seconds += out.seconds;
+      for (std::size_t r = 0; r < rules; ++r) result_.matches[r] += out.count[r];
+      for (std::size_t w = 0; w < walks_; ++w) result_.visited_by_walk[w] += out.visited[w];
+      for (std::size_t b = 0; b < branches_; ++b) result_.passed_by_branch[b] += out.passed[b];
+    }
+    for (const std::uint64_t visited : result_.visited_by_walk) result_.visited += visited;
+    share_out(seconds);
+    if (request_.count_steps) count_steps();
+    partition_.exchange.name_step("matches");
+    if (!partition_.alone() && rules > 0) partition_.exchange.all_reduce(result_.matches, Reduction::kSum);
+  }
+
+  // The time that all rules took together is shared out by work: rows visited and let through, those of a shared walk
+  // in equal parts.
+  void share_out(double seconds) {
+    std::vector<double> work(request_.plans.size(), 0);
+    double total = 0;
+    for (const RunningProgram& running : programs_) {
+      const MatchProgram& program = *running.program;
+      for (const ProgramPath& path : program.paths) {
+        for (const ProgramPath::Stage& stage : path.stages) {
+          const double part = static_cast<double>(result_.visited_by_walk[running.first_walk + stage.walk]) /
+                                  program.walk_users[stage.walk] +
+                              static_cast<double>(result_.passed_by_branch[running.first_branch + stage.branch]) /
+                                  program.branch_users[stage.branch];
+          work[path.rule] += part;
+          total += part;
+        }
+      }
+    }
+    result_.seconds.assign(request_.plans.size(), 0);
+    for (std::size_t r = 0; r < work.size(); ++r)
+      if (total > 0) result_.seconds[r] = seconds * work[r] / total;
+  }
+
+  void count_steps() {
+    for (const RunningProgram& running : programs_) {
+      for (const ProgramPath& path : running.program->paths) {
+        for (std::uint32_t s = 0; s < path.stages.size(); ++s) {
+          const ProgramPath::Stage& stage = path.stages[s];
+          result_.steps.push_back({path.rule, path.variant, s, running.program->walk_users[stage.walk],
+                                   result_.visited_by_walk[running.first_walk + stage.walk],
+                                   result_.passed_by_branch[running.first_branch + stage.branch]});
+        }
+      }
+    }
+  }
+
+  void add_units(std::uint32_t program, std::span<const RowId> rows) {
+    const std::size_t unit = threads_ == 1 ? std::max<std::size_t>(1, rows.size()) : kUnitRows;
+    for (std::size_t at = 0; at < rows.size(); at += unit)
+      units_.push_back({program, rows.subspan(at, std::min(unit, rows.size() - at)), {}});
+  }
+
+  // Which rows each program starts from. Rules that ran in the last iteration start from what it touched; those that
+  // were put aside, from every row with a young enough stamp.
+  void collect_units() {
+    std::uint32_t oldest = graph_.iteration;  // rows with this stamp are the newest
+    for (const RunningProgram& running : programs_) {
+      if (running.program->walks[MatchProgram::kRows].arms.empty()) continue;
+      if (running.seen == graph_.iteration)
+        fill_delta();
+      else
+        oldest = std::min(oldest, running.seen);
+    }
+    if (oldest != graph_.iteration) fill_all(oldest);
+    for (std::uint32_t p = 0; p < programs_.size(); ++p) {
+      const RunningProgram& running = programs_[p];
+      const MatchWalk& starts = running.program->walks[MatchProgram::kRows];
+      if (!running.program->walks[MatchProgram::kClasses].arms.empty()) add_class_units(p);
+      if (starts.arms.empty()) continue;
+      const RowsByOperator& rows = running.seen == graph_.iteration ? delta_ : since(running.seen, oldest);
+      for (std::size_t op = 0; op < std::min(rows.size(), starts.arms_of.size()); ++op)
+        if (starts.arms_of[op].end != 0) add_units(p, rows[op]);
+    }
+  }
 
   void fill_delta() {
     delta_.resize(graph_.symbols().operator_count());
@@ -334,10 +319,10 @@ class MatchPhase {
     return rows;
   }
 
-  void add_class_units(std::uint32_t rule) {
+  void add_class_units(std::uint32_t program) {
     std::vector<ClassId>& found = class_starts_.emplace_back();
     const ShardedIds& ids = graph_.classes.ids();
-    const std::uint32_t seen = request_.seen[rule];
+    const std::uint32_t seen = programs_[program].seen;
     for (std::uint32_t shard = 0; shard < ids.shards(); ++shard) {
       for (std::uint32_t at = 0; at < ids.used(shard); ++at) {
         const ClassId cls(ids.id(shard, at));
@@ -349,19 +334,25 @@ class MatchPhase {
     }
     for (std::size_t at = 0; at < found.size(); at += kUnitRows)
       units_.push_back(
-          {rule, 0, {}, std::span<const ClassId>(found).subspan(at, std::min(kUnitRows, found.size() - at))});
+          {program, {}, std::span<const ClassId>(found).subspan(at, std::min(kUnitRows, found.size() - at))});
   }
 
   Partition& partition_;
   const EGraph& graph_;
   const MatchRequest& request_;
+  int threads_;
+  Remote* remote_ = nullptr;
+  ProgramCache own_programs_;
+  std::vector<RunningProgram> programs_;
+  std::size_t walks_ = 0;  // of all programs
+  std::size_t branches_ = 0;
   std::uint64_t visited_ = 0;  // rows, as told to a recorder
+  MatchResult result_;
   std::vector<Unit> units_;
   RowsByOperator delta_;
   RowsByOperator all_;
   std::deque<std::pair<std::uint32_t, RowsByOperator>> younger_;
   std::deque<std::vector<ClassId>> class_starts_;
-  std::vector<std::vector<std::uint32_t>> given_;  // per rule: handles
 };
 
 }  // namespace

@@ -10,9 +10,12 @@
 #include "engine/graph/compaction.hpp"
 #include "engine/graph/invariants.hpp"
 #include "partition/inspection.hpp"
+#include "partition/statistics.hpp"
 
 namespace tessera {
 namespace {
+
+constexpr std::uint64_t kSmall = 4096;  // e-nodes; fewer are searched as the patterns are written
 
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -106,7 +109,8 @@ std::vector<NamedClass> Search::insert(const Expression& expression) {
 }
 
 std::uint64_t Search::count_matches(const Rule& rule) {
-  const std::array<RulePlan, 1> plans = {compile(rule, partition_.graph.symbols())};
+  std::array<RulePlan, 1> plans = {compile(rule, partition_.graph.symbols())};
+  if (enodes_ >= kSmall) (void)replan(plans[0], partition_.graph.symbols(), count_statistics(partition_, plans));
   const std::array<char, 1> active = {1};
   const std::array<std::uint32_t, 1> seen = {0};
   const std::array<std::uint64_t, 1> store_limit = {0};
@@ -133,6 +137,18 @@ void Search::count() {
   eclasses_ = counts[1];
 }
 
+// Orders joins by what the e-graph has become, once it has doubled; small ones are searched as they are written.
+void Search::plan_if_worthwhile() {
+  if (enodes_ < std::max(kSmall, planned_enodes_ * 2)) return;
+  planned_enodes_ = enodes_;
+  const GraphStatistics statistics = count_statistics(partition_, plans_);
+  bool changed = false;
+  for (RulePlan& plan : plans_) changed = replan(plan, partition_.graph.symbols(), statistics) || changed;
+  if (!changed) return;
+  programs_.clear();
+  plan_report_.restart(partition_.graph.iteration + 1);
+}
+
 const IterationRecord& Search::iterate() {
   const double begin = now_s();
   EGraph& graph = partition_.graph;
@@ -154,7 +170,10 @@ const IterationRecord& Search::iterate() {
   MatchResult matches;
   {
     PhaseTimer timer(partition_.exchange, record, Phase::kMatch);
-    matches = run_match_phase(partition_, {plans_, active, seen, store_limit, analysis_.data_stamp(), given});
+    plan_if_worthwhile();
+    matches = run_match_phase(partition_, {plans_, active, seen, store_limit, analysis_.data_stamp(), given,
+                                           options_.explain_plan, &programs_});
+    if (options_.explain_plan) plan_report_.add(matches);
   }
   record.phases[static_cast<std::size_t>(Phase::kMatch)].supersteps = matches.supersteps;
   record.visited = matches.visited;

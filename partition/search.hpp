@@ -16,6 +16,7 @@
 #include "engine/rule/scheduler.hpp"
 #include "partition/analyze_phase.hpp"
 #include "partition/apply_phase.hpp"
+#include "partition/plan_report.hpp"
 #include "partition/rebuild_phase.hpp"
 
 namespace tessera {
@@ -34,6 +35,7 @@ struct SearchOptions {
   std::uint64_t memory_limit_bytes = 0;  // resident memory of one rank; looked at before and within every iteration
   double time_limit_s = 0;
   std::uint64_t match_limit = 0;  // per rule and iteration, for rules that set none; 0: none
+  bool explain_plan = false;      // keeps what explain_plan() tells
 };
 
 struct PhaseRecord {
@@ -96,6 +98,8 @@ class Search {
   [[nodiscard]] const std::vector<Rule>& rules() const { return rules_; }
   [[nodiscard]] const Scheduler& scheduler() const { return scheduler_; }
   [[nodiscard]] Partition& partition() { return partition_; }
+  // Each rule's plan with estimated and actual counts; needs SearchOptions::explain_plan. Collective.
+  [[nodiscard]] std::string explain_plan() { return plan_report_.text(partition_, plans_); }
   // CHECKs every invariant of this rank's e-graph (engine/graph/invariants.hpp); true if the call returns.
   [[nodiscard]] bool invariants_hold() const;
 
@@ -104,6 +108,7 @@ class Search {
   void count();
   [[nodiscard]] bool out_of_time() const;
   // These are collective.
+  void plan_if_worthwhile();
   [[nodiscard]] bool any_rank(bool here);
   [[nodiscard]] bool over_memory_limit();
   [[nodiscard]] std::optional<StopReason> limit_reached();
@@ -114,6 +119,9 @@ class Search {
   Partition partition_;
   Analysis analysis_;
   std::vector<RulePlan> plans_;
+  ProgramCache programs_;
+  PlanReport plan_report_;
+  std::uint64_t planned_enodes_ = 0;  // when plans were last made from statistics
   Scheduler scheduler_;
   std::size_t rules_in_use_;
   std::vector<IterationRecord> records_;

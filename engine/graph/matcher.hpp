@@ -1,15 +1,16 @@
-// Runs match plans over one rank's rows. Reads the frozen e-graph only, so any number of matchers may run at once, each
-// with an output of its own. Where the class to walk into has members or parents on other ranks, the partial match is
-// handed to a Remote, which takes it there.
+// Runs match programs (rule/match_program.hpp) over one rank's rows. Reads the frozen e-graph only, so any number of
+// matchers may run at once, each with an output of its own. Where the class to walk into has members or parents on
+// other ranks, the partial match is handed to a Remote, which takes it there.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "engine/graph/egraph.hpp"
-#include "engine/rule/plan.hpp"
+#include "engine/graph/slot_buffer.hpp"
+#include "engine/rule/match_program.hpp"
 
 namespace tessera {
 
@@ -22,21 +23,48 @@ struct Handle {
   [[nodiscard]] std::uint32_t foreign_index() const { return value & ~kForeign; }
 };
 
+// A program with what it needs to run in one phase.
+struct RunningProgram {
+  static constexpr std::uint32_t kAbsent = 0xffffffffU;
+  const MatchProgram* program = nullptr;
+  std::uint32_t seen = 0;              // rows with a stamp below it are old
+  std::vector<std::uint32_t> grounds;  // handle of each ground symbol's class, or kAbsent
+  std::vector<std::uint32_t> givens;   // handle of each class that a rule is given
+  std::size_t first_walk = 0;          // where the program's walks and branches begin in MatchOutput's counters
+  std::size_t first_branch = 0;
+};
+
+// A row of a list that fits the walk, copied: going over a list again then reads memory in order.
+struct FittingRow {
+  Row row;
+  RowId id;
+  std::uint32_t position;  // of the child, in a parent list
+};
+
+// A partial match whose walk was left to all tasks because its list is long.
+struct LongWalk {
+  std::uint32_t program = 0;
+  std::uint32_t walk = 0;
+  std::vector<std::uint32_t> registers;
+  std::shared_ptr<const std::vector<FittingRow>> rows;
+};
+
 // Matches found by one task, a flat row of slots each; and what finding them cost.
 struct MatchOutput {
-  explicit MatchOutput(std::size_t rules) : slots(rules), count(rules, 0), seconds(rules, 0), visited(rules, 0) {}
-  std::vector<std::vector<std::uint32_t>>
-      slots;                           // per rule: count * slot_count, or fewer if the rule is over its limit
+  MatchOutput(std::size_t rules, std::size_t walks, std::size_t branches)
+      : slots(rules), count(rules, 0), visited(walks, 0), passed(branches, 0) {}
+  std::vector<SlotBuffer> slots;       // per rule: count * slot_count, or fewer if the rule is over its limit
   std::vector<std::uint64_t> count;    // per rule
-  std::vector<double> seconds;         // per rule
-  std::vector<std::uint64_t> visited;  // per rule: rows looked at, a measure of work
+  std::vector<std::uint64_t> visited;  // per walk of all programs: rows looked at, a measure of work
+  std::vector<std::uint64_t> passed;   // per branch of all programs: rows that met its checks and conditions
+  std::vector<LongWalk> long_walks;    // left for later
+  double seconds = 0;
 };
 
 struct PartialMatch {
-  std::uint32_t rule = 0;
-  std::uint32_t variant = 0;
-  std::uint32_t step = 0;
-  std::span<const std::uint32_t> slots;
+  std::uint32_t program = 0;
+  std::uint32_t walk = 0;
+  std::span<const std::uint32_t> registers;
 };
 
 class Remote {
@@ -45,62 +73,81 @@ class Remote {
   // Whether two handles, at least one of them foreign, are the same class.
   [[nodiscard]] virtual bool same(Handle a, Handle b) const = 0;
   [[nodiscard]] virtual DataView data(Handle foreign) const = 0;
-  // Sends a partial match on its way to the other ranks that hold rows for its next step. Returns whether this rank's
+  // Sends a partial match on its way to the other ranks that hold rows for its next walk. Returns whether this rank's
   // own rows are to be walked now. `task`: the caller's index, for buffers.
   virtual bool forward(std::size_t task, const PartialMatch& partial) = 0;
 };
 
 class Matcher {
  public:
-  // `seen[r]`: rows with a stamp below it are old for rule r. `store_limit[r]`: matches beyond it are counted, not
-  // stored. `remote` is null on a single rank. `given`: per rule, handles for its given_slots; may be empty if no rule
-  // has any.
-  Matcher(const EGraph& graph, std::span<const RulePlan> plans, std::span<const std::uint32_t> seen,
-          std::span<const std::uint64_t> store_limit, Remote* remote, std::size_t task, MatchOutput& out,
-          std::span<const std::vector<std::uint32_t>> given = {})
-      : graph_(graph),
-        plans_(plans),
-        seen_(seen),
-        store_limit_(store_limit),
-        remote_(remote),
-        task_(task),
-        out_(out),
-        given_(given) {}
+  // `store_limit[r]`: matches of rule r beyond it are counted, not stored. `remote` is null on a single rank. With
+  // `leave_long` what is beyond the first rows of a long list is put into the output's long_walks.
+  Matcher(const EGraph& graph, std::span<const RulePlan> plans, std::span<const RunningProgram> programs,
+          std::span<const std::uint64_t> store_limit, Remote* remote, bool leave_long, std::size_t task,
+          MatchOutput& out);
 
-  // Matches of a variant that starts from these rows, all live and of the start's operator and age.
-  void start(std::uint32_t rule, std::uint32_t variant, std::span<const RowId> rows);
-  // Matches of a bare-variable left side at these classes.
-  void start_classes(std::uint32_t rule, std::span<const ClassId> classes);
-  // Continues a partial match with this rank's rows.
-  void resume(const PartialMatch& partial);
+  // Matches that start from these rows, all live, of the operator, and new to the program.
+  void start(std::uint32_t program, std::span<const RowId> rows);
+  // Matches of bare-variable left sides at these classes.
+  void start_classes(std::uint32_t program, std::span<const ClassId> classes);
+  // Continues a partial match with this rank's rows. `again`: another one asks for the same list, before or after.
+  void resume(const PartialMatch& partial, bool again);
+  // Continues a partial match at the home of the class that it must enter, wherever the rows are.
+  void arrive(const PartialMatch& partial, bool again);
+  // Goes on with a part of a long list.
+  void resume(const LongWalk& rest, std::size_t begin, std::size_t end);
 
  private:
-  void enter(std::uint32_t index);                   // runs a step for the bound slots, wherever its rows are
-  void walk(const Step& step, std::uint32_t index);  // this rank's rows of a kMembers or kParents step
-  void try_row(const Step& step, std::uint32_t index, RowId row);
-  [[nodiscard]] bool bind_row(const Step& step, RowId row);
-  [[nodiscard]] bool conditions_hold(const Step& step);
+  // The rows of a list that fit any arm, kept while the list is asked for again and again.
+  struct KeptList {
+    std::uint32_t from = RunningProgram::kAbsent;
+    std::shared_ptr<std::vector<FittingRow>> rows;
+  };
+  // Walks from start rows, put off until the rows of a batch can be taken in the order of the lists to walk.
+  struct PutOff {
+    std::uint32_t walk;
+    const MatchArm* arm;
+    std::vector<std::uint64_t> rows;  // class whose list it is << 32 | start row
+  };
+
+  void select(std::uint32_t program);
+  void start_batch(const MatchWalk& walk, std::span<const RowId> rows);
+  void run_put_off(PutOff& batch);
+  // Runs a walk, wherever its rows are; `again`: its list will be asked for again at once.
+  void enter(std::uint32_t index, bool again);
+  [[nodiscard]] bool is_hopeless(const MatchWalk& walk) const;
+  void walk_here(const MatchWalk& walk, std::uint32_t index, bool again);  // this rank's rows
+  void leave(std::uint32_t index, std::shared_ptr<const std::vector<FittingRow>> rows);
+  template <class Meet>
+  void for_each_fitting(const MatchWalk& walk, std::uint32_t index, Meet&& meet);
+  void look_up(const MatchWalk& walk, std::uint32_t index);
+  void try_row(const MatchWalk& walk, RowId row, const Row& r, std::uint32_t position);
+  [[nodiscard]] bool fits(const MatchArm& arm, const Row& r, std::uint32_t position) const;
+  void load(const MatchArm& arm, RowId row, const Row& r);
+  void run_branches(const MatchArm& arm);
+  [[nodiscard]] bool checks_hold(const MatchBranch& branch) const;
+  [[nodiscard]] bool conditions_hold(const MatchBranch& branch) const;
   [[nodiscard]] bool same(std::uint32_t a, std::uint32_t b) const {
     return a == b || (remote_ != nullptr && ((a | b) & Handle::kForeign) != 0 && remote_->same(Handle{a}, Handle{b}));
   }
-  void emit();
-  void select(std::uint32_t rule, std::uint32_t variant);
-  void bind_given();
+  void emit(const MatchBranch::Emit& emit);
 
   const EGraph& graph_;
   std::span<const RulePlan> plans_;
-  std::span<const std::uint32_t> seen_;
+  std::span<const RunningProgram> programs_;
   std::span<const std::uint64_t> store_limit_;
   Remote* remote_;
+  bool leave_long_;
   std::size_t task_;
   MatchOutput& out_;
-  std::span<const std::vector<std::uint32_t>> given_;
 
-  std::uint32_t rule_ = 0;
-  std::uint32_t variant_ = 0;
-  const RulePlan* plan_ = nullptr;
-  const std::vector<Step>* steps_ = nullptr;
-  std::array<std::uint32_t, kMaxSlots> slots_{};
+  std::uint32_t index_ = 0;
+  const RunningProgram* running_ = nullptr;
+  const MatchProgram* program_ = nullptr;
+  std::vector<std::uint32_t> registers_;
+  std::vector<KeptList> kept_;  // by walk of the program
+  std::vector<PutOff> put_off_;
+  std::vector<std::uint64_t> scratch_;
 };
 
 }  // namespace tessera

@@ -1,10 +1,9 @@
 #include "engine/rule/plan.hpp"
 
 #include <algorithm>
-#include <functional>
-#include <optional>
 
 #include "engine/base/check.hpp"
+#include "engine/rule/planner.hpp"
 
 namespace tessera {
 namespace {
@@ -32,66 +31,128 @@ void collect_data_variables(const AttributeExpression& expression, const Rule& r
   }
 }
 
-class Compiler {
+// Numbers the slots of a left side: first those that a match must hold for the right side, then the others.
+class SlotNumbering {
  public:
-  Compiler(const Rule& rule, SymbolTable& symbols) : rule_(rule), symbols_(symbols) { plan_.rule = &rule; }
+  SlotNumbering(const Rule& rule, RulePlan& plan) : rule_(rule), plan_(plan) {}
 
-  RulePlan run() {
-    assign_slots();
-    if (atoms_.empty()) {
-      plan_.variants.push_back(classes_variant());
-    } else {
-      for (std::uint32_t start = 0; start < atoms_.size(); ++start) plan_.variants.push_back(variant(start));
-    }
-    compile_right();
-    return std::move(plan_);
-  }
-
- private:
-  void assign_slots() {
+  void run() {
     const Pattern& left = rule_.left;
     plan_.variable_slot.assign(rule_.variables.size(), kNoSlot);
-    term_slot_.assign(left.terms.size(), kNoSlot);
-    const auto new_slot = [&](SlotKind kind) {
-      plan_.slot_kind.push_back(kind);
-      return plan_.slot_count++;
-    };
+    plan_.term_slot.assign(left.terms.size(), kNoSlot);
     for (std::uint32_t t = 0; t < left.terms.size(); ++t) {
       const PatternTerm& term = left.terms[t];
       if (term.is_variable) {
-        std::uint32_t& slot = plan_.variable_slot[term.variable];
-        if (slot == kNoSlot) slot = new_slot(SlotKind::kClass);
-        term_slot_[t] = slot;
+        plan_.term_slot[t] = slot_of(term.variable, SlotKind::kClass);
         continue;
       }
-      atoms_.push_back(t);
-      term_slot_[t] = term.class_of == PatternTerm::kOwnClass ? new_slot(SlotKind::kClass) : term_slot_[term.class_of];
+      plan_.atoms.push_back(t);
+      plan_.term_slot[t] =
+          term.class_of == PatternTerm::kOwnClass ? new_slot(SlotKind::kClass) : plan_.term_slot[term.class_of];
       for (const AttributeExpression& attribute : term.attributes)
-        if (attribute.kind == AttributeExpression::Kind::kVariable &&
-            plan_.variable_slot[attribute.variable] == kNoSlot)
-          plan_.variable_slot[attribute.variable] = new_slot(SlotKind::kAttribute);
+        if (attribute.kind == AttributeExpression::Kind::kVariable) slot_of(attribute.variable, SlotKind::kAttribute);
     }
     // Atoms in the order root first: the age constraints follow this order.
-    std::reverse(atoms_.begin(), atoms_.end());
-    plan_.root_slot = term_slot_[left.root()];
+    std::reverse(plan_.atoms.begin(), plan_.atoms.end());
     for (const VariableIndex v : rule_.given_variables)
       plan_.given_slots.push_back(plan_.variable_slot[v] = new_slot(SlotKind::kClass));
-    if (plan_.slot_count > kMaxSlots)
+    if (plan_.binding_count > kMaxSlots)
       throw Error(ErrorCode::kInput,
-                  "rule " + rule_.name + " needs " + std::to_string(plan_.slot_count) +
+                  "rule " + rule_.name + " needs " + std::to_string(plan_.binding_count) +
                       " variables and operators on its left side; at most " + std::to_string(kMaxSlots) +
                       " are supported",
                   rule_.where);
-    plan_.needs_data.assign(plan_.slot_count, false);
+    plan_.needs_data.assign(plan_.binding_count, false);
     std::vector<VariableIndex> data;
     for (const AttributeExpression& condition : rule_.conditions) collect_data_variables(condition, rule_, data);
     for (const AttributeExpression& let : rule_.lets) collect_data_variables(let, rule_, data);
     for (const PatternTerm& term : rule_.right.terms)
       for (const AttributeExpression& attribute : term.attributes) collect_data_variables(attribute, rule_, data);
     for (const VariableIndex v : data) plan_.needs_data[plan_.variable_slot[v]] = true;
+    put_needed_first();
   }
 
-  Variant classes_variant() {
+ private:
+  std::uint32_t new_slot(SlotKind kind) {
+    plan_.slot_kind.push_back(kind);
+    return plan_.binding_count++;
+  }
+  std::uint32_t slot_of(VariableIndex variable, SlotKind kind) {
+    std::uint32_t& slot = plan_.variable_slot[variable];
+    if (slot == kNoSlot) slot = new_slot(kind);
+    return slot;
+  }
+
+  void put_needed_first() {
+    std::vector<bool> needed(plan_.binding_count, false);
+    needed[plan_.term_slot[rule_.left.root()]] = true;
+    std::vector<VariableIndex> read;
+    for (const PatternTerm& term : rule_.right.terms) {
+      if (term.is_variable) read.push_back(term.variable);
+      for (const AttributeExpression& attribute : term.attributes) collect_variables(attribute, rule_, read);
+    }
+    for (const VariableIndex v : read) needed[plan_.variable_slot[v]] = true;
+    std::vector<std::uint32_t> renamed(plan_.binding_count);
+    std::uint32_t next = 0;
+    for (const bool wanted : {true, false}) {
+      for (std::uint32_t slot = 0; slot < plan_.binding_count; ++slot)
+        if (needed[slot] == wanted) renamed[slot] = next++;
+      if (wanted) plan_.slot_count = next;
+    }
+    const std::vector<SlotKind> kind = plan_.slot_kind;
+    const std::vector<bool> needs_data = plan_.needs_data;
+    for (std::uint32_t slot = 0; slot < plan_.binding_count; ++slot) {
+      plan_.slot_kind[renamed[slot]] = kind[slot];
+      plan_.needs_data[renamed[slot]] = needs_data[slot];
+    }
+    for (std::uint32_t& slot : plan_.term_slot) slot = renamed[slot];
+    for (std::uint32_t& slot : plan_.given_slots) slot = renamed[slot];
+    for (std::uint32_t& slot : plan_.variable_slot)
+      if (slot != kNoSlot) slot = renamed[slot];
+    plan_.root_slot = plan_.term_slot[rule_.left.root()];
+  }
+
+  const Rule& rule_;
+  RulePlan& plan_;
+};
+
+// The variants of a left side whose slots are numbered.
+class VariantCompiler {
+ public:
+  // The symbols of constants have been interned.
+  VariantCompiler(const RulePlan& plan, const SymbolTable& symbols) : rule_(*plan.rule), plan_(plan) {
+    for (const std::uint32_t t : plan.atoms) {
+      const PatternTerm& term = rule_.left.terms[t];
+      Atom atom{term.op, SymbolId(), plan.term_slot[t], {}, 0};
+      for (const std::uint32_t kid : term.kids) atom.kid_slots.push_back(plan.term_slot[kid]);
+      const std::vector<Value> constants = constants_of(term);
+      if (constants.size() == term.attributes.size())
+        atom.symbol = symbols.find(term.op, constants, static_cast<std::uint32_t>(term.kids.size())).value();
+      else
+        atom.constants = static_cast<std::uint32_t>(constants.size());
+      atoms_.push_back(std::move(atom));
+    }
+  }
+
+  [[nodiscard]] static std::vector<Value> constants_of(const PatternTerm& term) {
+    std::vector<Value> constants;
+    for (const AttributeExpression& attribute : term.attributes)
+      if (attribute.kind == AttributeExpression::Kind::kConstant) constants.push_back(attribute.constant);
+    return constants;
+  }
+
+  std::vector<Variant> run(const GraphStatistics& statistics) {
+    std::vector<Variant> result;
+    if (atoms_.empty()) {
+      result.push_back(classes_variant());
+    } else {
+      for (std::uint32_t start = 0; start < atoms_.size(); ++start) result.push_back(variant(start, statistics));
+    }
+    return result;
+  }
+
+ private:
+  [[nodiscard]] Variant classes_variant() const {
     Variant result;
     Step step;
     step.kind = Step::Kind::kClasses;
@@ -100,55 +161,39 @@ class Compiler {
     for (const auto& [a, b] : rule_.distinct)
       step.distinct.emplace_back(plan_.variable_slot[a], plan_.variable_slot[b]);
     result.steps.push_back(step);
-    result.bound_before.emplace_back();
     return result;
   }
 
-  // Index among atoms_ of the atom that has `term` as a child, with the child's position.
-  struct Up {
-    std::uint32_t atom;
-    std::uint32_t position;
-  };
-  [[nodiscard]] std::vector<Up> parents_of(std::uint32_t term) const {
-    std::vector<Up> result;
-    for (std::uint32_t a = 0; a < atoms_.size(); ++a) {
-      const PatternTerm& parent = rule_.left.terms[atoms_[a]];
-      for (std::uint32_t p = 0; p < parent.kids.size(); ++p)
-        if (parent.kids[p] == term) result.push_back({a, p});
-    }
+  Variant variant(std::uint32_t start, const GraphStatistics& statistics) {
+    bound_.assign(plan_.binding_count, false);
+    for (const std::uint32_t slot : plan_.given_slots) bound_[slot] = true;
+    condition_done_.assign(rule_.conditions.size(), false);
+    distinct_done_.assign(rule_.distinct.size(), false);
+    Variant result;
+    for (const Access& access : order_atoms(atoms_, start, statistics)) result.steps.push_back(step(access, start));
     return result;
   }
 
-  // The atom itself, with the first of its children whose class is bound.
-  [[nodiscard]] std::optional<Up> bound_kid(std::uint32_t atom) const {
-    const PatternTerm& term = rule_.left.terms[atoms_[atom]];
-    for (std::uint32_t p = 0; p < term.kids.size(); ++p)
-      if (bound_[term_slot_[term.kids[p]]]) return Up{atom, p};
-    return std::nullopt;
-  }
-
-  Step atom_step(std::uint32_t atom, std::uint32_t start) {
-    const PatternTerm& term = rule_.left.terms[atoms_[atom]];
+  Step step(const Access& access, std::uint32_t start) {
+    const Atom& atom = atoms_[access.atom];
+    const PatternTerm& term = rule_.left.terms[plan_.atoms[access.atom]];
     Step step;
-    step.age = atom == start ? Age::kNew : atom < start ? Age::kOld : Age::kAny;
-    step.op = term.op;
-    step.arity = static_cast<std::uint32_t>(term.kids.size());
-    std::vector<Value> constants;
-    bool all_constant = true;
-    for (const AttributeExpression& attribute : term.attributes) {
-      if (attribute.kind == AttributeExpression::Kind::kConstant)
-        constants.push_back(attribute.constant);
-      else
-        all_constant = false;
-    }
-    if (all_constant) step.symbol = symbols_.intern(term.op, constants, step.arity);
-    const std::uint32_t class_slot = term_slot_[atoms_[atom]];
-    step.class_action = {0, class_slot, bind(class_slot)};
-    for (std::uint32_t p = 0; p < term.kids.size(); ++p) {
-      const std::uint32_t slot = term_slot_[term.kids[p]];
-      step.kids.push_back({p, slot, bind(slot)});
-    }
-    if (!all_constant) {
+    step.kind = access.kind;
+    step.visited_per_start = access.visited_per_start;
+    step.bindings_per_start = access.bindings_per_start;
+    step.age = access.atom == start ? Age::kNew : access.atom < start ? Age::kOld : Age::kAny;
+    step.op = atom.op;
+    step.symbol = atom.symbol;
+    step.arity = static_cast<std::uint32_t>(atom.kid_slots.size());
+    step.via = access.via;
+    step.has_class_action = step.kind != Step::Kind::kMembers && step.kind != Step::Kind::kGround;
+    if (!step.has_class_action) step.from = atom.class_slot;
+    if (step.kind == Step::Kind::kParents) step.from = atom.kid_slots[access.via];
+    step.class_action = {0, atom.class_slot, bind(atom.class_slot)};
+    for (std::uint32_t p = 0; p < step.arity; ++p)
+      if (step.kind != Step::Kind::kParents || p != step.via)
+        step.kids.push_back({p, atom.kid_slots[p], bind(atom.kid_slots[p])});
+    if (step.symbol.is_none()) {
       for (std::uint32_t p = 0; p < term.attributes.size(); ++p) {
         const AttributeExpression& attribute = term.attributes[p];
         if (attribute.kind == AttributeExpression::Kind::kConstant) {
@@ -185,103 +230,75 @@ class Compiler {
     return fresh;
   }
 
-  [[nodiscard]] std::vector<std::uint32_t> bound_slots() const {
-    std::vector<std::uint32_t> result;
-    for (std::uint32_t s = 0; s < bound_.size(); ++s)
-      if (bound_[s] && std::ranges::find(plan_.given_slots, s) == plan_.given_slots.end()) result.push_back(s);
-    return result;
-  }
-
-  Variant variant(std::uint32_t start) {
-    bound_.assign(plan_.slot_count, false);
-    for (const std::uint32_t slot : plan_.given_slots) bound_[slot] = true;
-    condition_done_.assign(rule_.conditions.size(), false);
-    distinct_done_.assign(rule_.distinct.size(), false);
-    std::vector<bool> done(atoms_.size(), false);
-    Variant result;
-    result.bound_before.push_back(bound_slots());
-    result.steps.push_back(atom_step(start, start));
-    done[start] = true;
-    while (result.steps.size() < atoms_.size()) {
-      // Down first: a class has few members, but may have very many parents.
-      std::optional<std::uint32_t> next;
-      for (std::uint32_t a = 0; a < atoms_.size() && !next; ++a)
-        if (!done[a] && bound_[term_slot_[atoms_[a]]]) next = a;
-      std::vector<std::uint32_t> before = bound_slots();
-      Step step;
-      if (next) {
-        step = atom_step(*next, start);
-        step.kind = Step::Kind::kMembers;
-        step.from = term_slot_[atoms_[*next]];
-        step.has_class_action = false;
-      } else {
-        std::optional<Up> up;
-        for (std::uint32_t a = 0; a < atoms_.size() && !up; ++a)
-          if (done[a])
-            for (const Up candidate : parents_of(atoms_[a]))
-              if (!done[candidate.atom]) up = candidate;
-        // Atoms of one class that no atom has as its child, and atoms that share but a variable.
-        for (std::uint32_t a = 0; a < atoms_.size() && !up; ++a)
-          if (!done[a]) up = bound_kid(a);
-        CHECK(up.has_value());  // a pattern is connected
-        const std::uint32_t from = term_slot_[rule_.left.terms[atoms_[up->atom]].kids[up->position]];
-        step = atom_step(up->atom, start);
-        step.kind = Step::Kind::kParents;
-        step.from = from;
-        step.via = up->position;
-        std::erase_if(step.kids, [&](const SlotAction& action) { return action.position == up->position; });
-        next = up->atom;
-      }
-      done[*next] = true;
-      result.bound_before.push_back(std::move(before));
-      result.steps.push_back(std::move(step));
-    }
-    return result;
-  }
-
-  void compile_right() {
-    const Pattern& right = rule_.right;
-    std::vector<RulePlan::Operand> operand(right.terms.size());
-    for (std::uint32_t t = 0; t < right.terms.size(); ++t) {
-      const PatternTerm& term = right.terms[t];
-      if (term.is_variable) {
-        operand[t] = {true, plan_.variable_slot[term.variable]};
-        continue;
-      }
-      RulePlan::Build build;
-      build.op = term.op;
-      for (const std::uint32_t kid : term.kids) {
-        build.kids.push_back(operand[kid]);
-        if (!operand[kid].is_slot) build.height = std::max(build.height, plan_.builds[operand[kid].index].height + 1);
-      }
-      std::vector<Value> constants;
-      for (const AttributeExpression& attribute : term.attributes)
-        if (attribute.kind == AttributeExpression::Kind::kConstant) constants.push_back(attribute.constant);
-      if (constants.size() == term.attributes.size()) {
-        build.symbol = symbols_.intern(term.op, constants, static_cast<std::uint32_t>(term.kids.size()));
-      } else {
-        build.attributes = term.attributes;
-        build.computed = plan_.computed_symbols++;
-      }
-      operand[t] = {false, static_cast<std::uint32_t>(plan_.builds.size())};
-      plan_.builds.push_back(std::move(build));
-    }
-    plan_.right_root = operand[right.root()];
-    plan_.height = plan_.builds.empty() ? 0 : plan_.builds.back().height + 1;
-  }
-
   const Rule& rule_;
-  SymbolTable& symbols_;
-  RulePlan plan_;
-  std::vector<std::uint32_t> term_slot_;  // per left term: its class slot
-  std::vector<std::uint32_t> atoms_;      // left terms that are operators, root first
+  const RulePlan& plan_;
+  std::vector<Atom> atoms_;
   std::vector<bool> bound_;
   std::vector<bool> condition_done_;
   std::vector<bool> distinct_done_;
 };
 
+void compile_right(RulePlan& plan, SymbolTable& symbols) {
+  const Pattern& right = plan.rule->right;
+  std::vector<RulePlan::Operand> operand(right.terms.size());
+  for (std::uint32_t t = 0; t < right.terms.size(); ++t) {
+    const PatternTerm& term = right.terms[t];
+    if (term.is_variable) {
+      operand[t] = {true, plan.variable_slot[term.variable]};
+      continue;
+    }
+    RulePlan::Build build;
+    build.op = term.op;
+    for (const std::uint32_t kid : term.kids) {
+      build.kids.push_back(operand[kid]);
+      if (!operand[kid].is_slot) build.height = std::max(build.height, plan.builds[operand[kid].index].height + 1);
+    }
+    std::vector<Value> constants;
+    for (const AttributeExpression& attribute : term.attributes)
+      if (attribute.kind == AttributeExpression::Kind::kConstant) constants.push_back(attribute.constant);
+    if (constants.size() == term.attributes.size()) {
+      build.symbol = symbols.intern(term.op, constants, static_cast<std::uint32_t>(term.kids.size()));
+    } else {
+      build.attributes = term.attributes;
+      build.computed = plan.computed_symbols++;
+    }
+    operand[t] = {false, static_cast<std::uint32_t>(plan.builds.size())};
+    plan.builds.push_back(std::move(build));
+  }
+  plan.right_root = operand[right.root()];
+  plan.height = plan.builds.empty() ? 0 : plan.builds.back().height + 1;
+}
+
+bool same_order(const std::vector<Variant>& a, const std::vector<Variant>& b) {
+  return std::ranges::equal(a, b, [](const Variant& x, const Variant& y) {
+    return std::ranges::equal(x.steps, y.steps, [](const Step& s, const Step& t) {
+      return s.kind == t.kind && s.from == t.from && s.via == t.via && s.class_action.slot == t.class_action.slot;
+    });
+  });
+}
+
 }  // namespace
 
-RulePlan compile(const Rule& rule, SymbolTable& symbols) { return Compiler(rule, symbols).run(); }
+RulePlan compile(const Rule& rule, SymbolTable& symbols) {
+  RulePlan plan;
+  plan.rule = &rule;
+  SlotNumbering(rule, plan).run();
+  for (const std::uint32_t t : plan.atoms) {
+    const PatternTerm& term = rule.left.terms[t];
+    const std::vector<Value> constants = VariantCompiler::constants_of(term);
+    if (constants.size() == term.attributes.size())
+      symbols.intern(term.op, constants, static_cast<std::uint32_t>(term.kids.size()));
+  }
+  plan.variants = VariantCompiler(plan, symbols).run({});
+  compile_right(plan, symbols);
+  return plan;
+}
+
+bool replan(RulePlan& plan, const SymbolTable& symbols, const GraphStatistics& statistics) {
+  std::vector<Variant> variants = VariantCompiler(plan, symbols).run(statistics);
+  const bool changed = !same_order(variants, plan.variants);
+  plan.variants = std::move(variants);
+  return changed;
+}
 
 }  // namespace tessera

@@ -1,10 +1,10 @@
 // Match plans. A left side of k operators ("atoms") compiles to k variants for semi-naive matching (as egglog does,
 // Zhang et al., PLDI 2023): variant i starts from the rows of atom i that are new since the rule last ran, demands old
 // rows for atoms before i and takes any for atoms after i, so that a match is found exactly once, in the iteration it
-// becomes possible. From its start a variant walks from class to class: down into a bound child's members, or up into a
-// bound class's parents. A rule that never ran uses variant 0 alone, over all rows. A match is a row of 32-bit slots: a
-// handle of a class for each class position of the left side, and a reference into the symbol table for each attribute
-// variable.
+// becomes possible. An atom's number is its place in the pattern, root first; in which order a variant visits the atoms
+// after its start is the planner's choice (rule/planner.hpp), from statistics. A rule that never ran uses variant 0
+// alone, over all rows. A match is a row of 32-bit slots: a handle of a class for each class position of the left side
+// that the right side needs, and a reference into the symbol table for each such attribute variable.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@
 #include "engine/base/ids.hpp"
 #include "engine/language/symbol_table.hpp"
 #include "engine/rule/rule.hpp"
+#include "engine/rule/statistics.hpp"
 
 namespace tessera {
 
@@ -40,6 +41,8 @@ struct Step {
     kClasses,  // the start of a pattern that is a bare variable: classes that are new
     kMembers,  // rows of the class in slot `from`
     kParents,  // rows that have the class in slot `from` as their child number `via`
+    kLookup,   // the row with these children, all bound: found in the hashcons
+    kGround,   // the class in slot `from` is that of the row of a childless symbol, looked up once for all
   };
   Kind kind = Kind::kScan;
   Age age = Age::kAny;
@@ -55,21 +58,25 @@ struct Step {
   std::vector<ConstantCheck> constants;
   std::vector<std::uint32_t> conditions;  // of the rule: those whose last variable this step binds
   std::vector<std::pair<std::uint32_t, std::uint32_t>> distinct;  // slots, likewise: their classes must differ
+  // The planner's estimates, for one start row: rows looked at, partial matches that are left after the step.
+  double visited_per_start = 1;
+  double bindings_per_start = 1;
 };
 
 struct Variant {
-  std::vector<Step> steps;
-  // bound_before[s]: the slots bound when step s begins; what a partial match carries to another rank.
-  std::vector<std::vector<std::uint32_t>> bound_before;
+  std::vector<Step> steps;  // one an atom; the first is the start
 };
 
 enum class SlotKind : std::uint8_t { kClass, kAttribute };
 
 struct RulePlan {
   const Rule* rule = nullptr;
-  std::uint32_t slot_count = 0;
-  std::vector<SlotKind> slot_kind;
-  std::vector<bool> needs_data;              // per slot: e-class data is read by a condition, a let or the right side
+  std::uint32_t slot_count = 0;              // of a match: those that the right side needs, numbered first
+  std::uint32_t binding_count = 0;           // all that the left side binds
+  std::vector<SlotKind> slot_kind;           // per binding; so for the next
+  std::vector<bool> needs_data;              // e-class data is read by a condition, a let or the right side
+  std::vector<std::uint32_t> term_slot;      // per term of the left side: the slot of its class
+  std::vector<std::uint32_t> atoms;          // terms of the left side that are operators, root first
   std::vector<std::uint32_t> variable_slot;  // per variable; kNoSlot for lets
   std::uint32_t root_slot = 0;
   std::vector<std::uint32_t> given_slots;  // of Rule::given_variables: bound before a match begins
@@ -97,5 +104,8 @@ struct RulePlan {
 // Interns the constant symbols that the rule mentions; all ranks must call it in the same order.
 // The rule must outlive the plan. Throws Error(kInput) when the rule needs more than kMaxSlots slots.
 RulePlan compile(const Rule& rule, SymbolTable& symbols);
+
+// Orders the atoms of every variant anew by these statistics. Returns whether an order changed.
+bool replan(RulePlan& plan, const SymbolTable& symbols, const GraphStatistics& statistics);
 
 }  // namespace tessera

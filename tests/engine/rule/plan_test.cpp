@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "engine/language/term_language.hpp"
 #include "engine/rule/rule_parser.hpp"
 
@@ -62,15 +67,72 @@ TEST(Plan, ABareVariableStartsFromClassesAndARightSideVariableBuildsNothing) {
   EXPECT_TRUE(zero.plan.right_root.is_slot);
 }
 
-TEST(Plan, WhatAPartialMatchCarriesIsWhatIsBound) {
-  const Planned p("(rewrite r (f (g ?a) (g ?b)) ?a)");
-  for (const Variant& variant : p.plan.variants) {
-    EXPECT_TRUE(variant.bound_before[0].empty());
-    for (std::size_t s = 1; s < variant.steps.size(); ++s) {
-      const std::vector<std::uint32_t>& bound = variant.bound_before[s];
-      EXPECT_NE(std::find(bound.begin(), bound.end(), variant.steps[s].from), bound.end());
-    }
+GraphStatistics counts(SymbolTable& symbols, std::uint64_t classes,
+                       const std::vector<std::pair<std::string, std::uint64_t>>& rows) {
+  GraphStatistics statistics;
+  statistics.classes = classes;
+  statistics.rows_of_operator.resize(symbols.operator_count());
+  statistics.classes_of_bit.resize(64);
+  for (const auto& [name, count] : rows) {
+    const OperatorId op = symbols.intern_operator(Name(name));
+    statistics.rows_of_operator[op.value] = count;
+    statistics.classes_of_bit[op.value & 63U] += std::min(count, classes);
+    statistics.rows += count;
+    statistics.edges += 2 * count;
   }
+  return statistics;
+}
+
+TEST(Plan, JoinsTheRarerOperatorFirst) {
+  Planned p("(rewrite r (f (g ?a) (h ?b)) ?a)");
+  const auto second_step = [&] { return p.plan.variants[0].steps[1].op; };
+  const OperatorId g = p.symbols.intern_operator(Name("g"));
+  const OperatorId h = p.symbols.intern_operator(Name("h"));
+  EXPECT_TRUE(replan(p.plan, p.symbols, counts(p.symbols, 1000, {{"f", 500}, {"g", 3}, {"h", 900}})));
+  EXPECT_EQ(second_step(), g);
+  EXPECT_TRUE(replan(p.plan, p.symbols, counts(p.symbols, 1000, {{"f", 500}, {"g", 900}, {"h", 3}})));
+  EXPECT_EQ(second_step(), h);
+  EXPECT_FALSE(replan(p.plan, p.symbols, counts(p.symbols, 2000, {{"f", 900}, {"g", 1800}, {"h", 5}})))
+      << "twice the graph, the same proportions";
+}
+
+TEST(Plan, AgesFollowTheAtomsNotTheOrderOfTheJoin) {
+  Planned p("(rewrite r (f (g ?a) (h ?b)) ?a)");
+  for (const std::uint64_t g : {3U, 900U}) {
+    replan(p.plan, p.symbols, counts(p.symbols, 1000, {{"f", 500}, {"g", g}, {"h", 903 - g}}));
+    ASSERT_EQ(p.plan.variants.size(), 3U);
+    std::vector<std::string> start;
+    for (const Variant& variant : p.plan.variants) {
+      std::string ages(3, '?');
+      for (const Step& step : variant.steps) {
+        const std::string_view name = p.symbols.operator_name(step.op).text();
+        ages[name == "f" ? 0 : name == "g" ? 2 : 1] = step.age == Age::kNew ? 'n' : step.age == Age::kOld ? 'o' : 'a';
+      }
+      start.push_back(ages);
+    }
+    EXPECT_EQ(start, (std::vector<std::string>{"naa", "ona", "oon"}));
+  }
+}
+
+TEST(Plan, LooksUpAnAtomWhoseChildrenAreBound) {
+  const Planned p("(rewrite d-sin (Diff ?x (Sin ?x)) (Cos ?x))");
+  const Step& up = p.plan.variants[1].steps[1];
+  EXPECT_EQ(up.kind, Step::Kind::kLookup);
+  EXPECT_EQ(up.age, Age::kOld);
+}
+
+TEST(Plan, AChildlessSymbolIsComparedNotWalkedTo) {
+  const Planned p("(rewrite zero (Add ?a 0) ?a)");
+  EXPECT_EQ(p.plan.variants[0].steps[1].kind, Step::Kind::kGround);
+  EXPECT_EQ(p.plan.variants[1].steps[1].kind, Step::Kind::kParents);
+}
+
+TEST(Plan, AMatchHoldsOnlyWhatTheRightSideNeeds) {
+  const Planned p("(rewrite r (f (g ?a) (h ?b)) ?a)");
+  EXPECT_EQ(p.plan.binding_count, 5U);
+  EXPECT_EQ(p.plan.slot_count, 2U);  // the root and ?a
+  EXPECT_LT(p.plan.root_slot, 2U);
+  EXPECT_LT(p.plan.right_root.index, 2U);
 }
 
 }  // namespace

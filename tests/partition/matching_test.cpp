@@ -1,0 +1,139 @@
+// Matching as a whole: nothing is found twice, shared lists are gone through once, long lists are split, and the order
+// of the joins changes the work but not the matches.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "engine/language/term_language.hpp"
+#include "engine/rule/rule_parser.hpp"
+#include "partition/local_exchange.hpp"
+#include "partition/search.hpp"
+#include "partition/statistics.hpp"
+
+namespace tessera {
+namespace {
+
+constexpr const char* kRules =
+    "(rewrite swap (f ?a ?b) (f ?b ?a))\n(rewrite left (f ?a (f ?b ?c)) (f (f ?a ?b) ?c))\n"
+    "(start (f a (f b (f c (f d (f e (f g h)))))))\n";
+
+MatchResult match(Search& search, std::span<const RulePlan> plans, bool from_scratch) {
+  const std::vector<char> active(plans.size(), 1);
+  const std::vector<std::uint64_t> store_limit(plans.size(), ~std::uint64_t{0});
+  std::vector<std::uint32_t> seen;
+  for (const RuleSchedule& rule : search.scheduler().rules()) seen.push_back(from_scratch ? 0 : rule.seen);
+  return run_match_phase(search.partition(), {plans, active, seen, store_limit, {}});
+}
+
+struct Fixture {
+  TermLanguage language;
+  SymbolTable symbols;
+  RuleSet set;
+  std::vector<RulePlan> plans;
+  explicit Fixture(const std::string& text) : set(parse_rules(text, "test.rules", language, symbols, {})) {
+    for (const Rule& rule : set.rules) plans.push_back(compile(rule, symbols));
+  }
+};
+
+TEST(Matching, NothingIsNewOnceEverythingWasFoundAndAllIsFoundFromScratch) {
+  for (const int ranks : {1, 3}) {
+    LocalWorld(ranks).run([&](Exchange& exchange) {
+      Fixture f(kRules);
+      Search search(exchange, f.language, f.symbols, f.set.rules, {});
+      search.start(f.set.start);
+      EXPECT_EQ(search.run(), StopReason::kSaturated);
+      const MatchResult again = match(search, f.plans, false);
+      EXPECT_EQ(again.matches, (std::vector<std::uint64_t>{0, 0}));
+      const MatchResult scratch = match(search, f.plans, true);
+      EXPECT_EQ(scratch.matches[0], search.enodes() - 7) << "every row but the seven leaves";
+    });
+  }
+}
+
+TEST(Matching, AJoinInAnotherOrderFindsTheSame) {
+  LocalWorld(1).run([&](Exchange& exchange) {
+    Fixture f(
+        "(rewrite three (f (g ?a) (h ?a ?b)) ?b)\n"
+        "(start (f (g a) (h a b)) (f (g b) (h a b)) (g c) (g d) (f (g c) (h c c)))\n");
+    Search search(exchange, f.language, f.symbols, f.set.rules, {});
+    search.start(f.set.start);
+    GraphStatistics statistics = count_statistics(search.partition(), f.plans);
+    EXPECT_EQ(statistics.rows, search.enodes());
+    EXPECT_EQ(statistics.classes, search.eclasses());
+    const OperatorId g = f.symbols.intern_operator(Name("g"));
+    const OperatorId h = f.symbols.intern_operator(Name("h"));
+    EXPECT_EQ(statistics.rows_of_operator[g.value], 4U);
+    EXPECT_EQ(statistics.rows_of_operator[h.value], 2U);
+    std::vector<OperatorId> second;
+    for (const bool many_g : {true, false}) {
+      statistics.rows_of_operator[g.value] = many_g ? 1000 : 1;
+      statistics.rows_of_operator[h.value] = many_g ? 1 : 1000;
+      replan(f.plans[0], f.symbols, statistics);
+      second.push_back(f.plans[0].variants[0].steps[1].op);
+      EXPECT_EQ(match(search, f.plans, true).matches, std::vector<std::uint64_t>{2});
+    }
+    EXPECT_EQ(second, (std::vector<OperatorId>{h, g}));
+  });
+}
+
+TEST(Matching, RulesThatBeginAlikeCostNoMoreThanOne) {
+  const std::string one = "(rewrite r1 (f ?a (f ?b ?c)) (f (f ?a ?b) ?c))\n";
+  const std::string two = one + "(rewrite r2 (f ?x (f ?y ?z)) (f (f ?x ?y) ?z))\n";
+  std::vector<std::uint64_t> visited;
+  for (const std::string& rules : {one, two}) {
+    LocalWorld(1).run([&](Exchange& exchange) {
+      Fixture f(rules + "(start (f a (f b (f c (f d e)))))\n");
+      Search search(exchange, f.language, f.symbols, f.set.rules, {});
+      search.start(f.set.start);
+      search.run();
+      visited.push_back(match(search, f.plans, true).visited);
+    });
+  }
+  EXPECT_EQ(visited[0], visited[1]);
+}
+
+TEST(Matching, ALongListIsSplit) {
+  constexpr int kParents = 6000;
+  std::string text = "(rewrite up (f (hub ?x) ?y) (g ?x ?y))\n(start";
+  for (int i = 0; i < kParents; ++i) text += " (f (hub a) n" + std::to_string(i) + ")";
+  text += ")\n";
+  LocalWorld(1).run([&](Exchange& exchange) {
+    Fixture f(text);
+    SearchOptions options;
+    options.partition.threads = 4;
+    options.partition.shards = 4;
+    Search search(exchange, f.language, f.symbols, f.set.rules, options);
+    search.start(f.set.start);
+    EXPECT_EQ(match(search, f.plans, true).matches, std::vector<std::uint64_t>{kParents});
+    // From the hub's only row up to all its parents, as old rows.
+    EGraph& graph = search.partition().graph;
+    const OperatorId hub = f.symbols.intern_operator(Name("hub"));
+    std::vector<RowId> start;
+    const ShardedIds& ids = graph.nodes.ids();
+    for (std::uint32_t s = 0; s < ids.shards(); ++s)
+      for (std::uint32_t at = 0; at < ids.used(s); ++at)
+        if (graph.symbols().op(graph.nodes[RowId(ids.id(s, at))].symbol) == hub) start.emplace_back(ids.id(s, at));
+    ASSERT_EQ(start.size(), 1U);
+    graph.nodes[start.front()].stamp = 1;  // new, its parents old
+    const std::vector<ProgramEntry> entries = {{0, 1}};
+    const MatchProgram program = compile_program(f.plans, entries);
+    const std::vector<RunningProgram> running = {{&program, 1, {}, {}, 0, 0}};
+    const std::vector<std::uint64_t> limit = {~std::uint64_t{0}};
+    MatchOutput out(1, program.walks.size(), program.branch_count);
+    Matcher matcher(graph, f.plans, running, limit, nullptr, true, 0, out);
+    matcher.start(0, start);
+    std::uint64_t left = 0;
+    for (const LongWalk& rest : out.long_walks) left += rest.rows->size();
+    EXPECT_EQ(out.count[0] + left, static_cast<std::uint64_t>(kParents));
+    EXPECT_LE(out.count[0], 4096U) << "one task does not keep a long list for itself";
+    MatchOutput other(1, program.walks.size(), program.branch_count);
+    Matcher helper(graph, f.plans, running, limit, nullptr, true, 0, other);
+    for (const LongWalk& rest : out.long_walks) helper.resume(rest, 0, rest.rows->size());
+    EXPECT_EQ(other.count[0], left);
+  });
+}
+
+}  // namespace
+}  // namespace tessera
