@@ -23,9 +23,11 @@ struct Unit {  // a program over some rows of one operator, or over some classes
   std::uint32_t program;
   std::span<const RowId> rows;
   std::span<const ClassId> classes;
+  std::size_t weight = 1;  // rules and variants that start from these
 };
 
-constexpr std::size_t kFewRows = 4096;      // fewer are not worth a second thread
+constexpr std::size_t kFewRows = 4096;  // fewer are not worth a second thread
+constexpr std::size_t kLeastUnitRows = 256;
 constexpr std::size_t kUnitRows = 2048;     // taken at a time when there are several threads
 constexpr std::size_t kFewArrivals = 1024;  // partial matches from other ranks
 
@@ -39,13 +41,13 @@ class MatchPhase {
     resolve_grounds();
     resolve_givens();
     collect_units();
-    std::size_t rows = 0;
-    for (const Unit& unit : units_) rows += unit.rows.size() + unit.classes.size();
+    std::size_t work = 0;
+    for (const Unit& unit : units_) work += (unit.rows.size() + unit.classes.size()) * unit.weight;
     const auto tasks = static_cast<std::size_t>(threads_);
     for (std::size_t t = 0; t < tasks; ++t) result_.outputs.emplace_back(request_.plans.size(), walks_, branches_);
     MatchTraveller traveller(partition_, programs_, result_.foreign, tasks);
     remote_ = partition_.alone() ? nullptr : &traveller;
-    share(units_.size(), rows >= kFewRows, [&](Matcher& matcher, std::size_t u) {
+    share(units_.size(), work >= kFewRows, [&](Matcher& matcher, std::size_t u) {
       const Unit& unit = units_[u];
       if (unit.classes.empty())
         matcher.start(unit.program, unit.rows);
@@ -88,14 +90,15 @@ class MatchPhase {
       for (MatchOutput& out : result_.outputs) {
         std::move(out.long_walks.begin(), out.long_walks.end(), std::back_inserter(rests));
         out.long_walks.clear();
+        out.left_words = 0;
       }
       if (rests.empty()) return;
       std::vector<Part> parts;
       std::size_t rows = 0;
       for (const LongWalk& rest : rests) {
-        rows += rest.rows->size();
-        for (std::size_t at = 0; at < rest.rows->size(); at += kUnitRows)
-          parts.push_back({&rest, at, std::min(at + kUnitRows, rest.rows->size())});
+        rows += rest.rows->count;
+        for (std::size_t at = 0; at < rest.rows->count; at += kUnitRows)
+          parts.push_back({&rest, at, std::min(at + kUnitRows, rest.rows->count)});
       }
       share(parts.size(), rows >= kFewRows,
             [&](Matcher& matcher, std::size_t p) { matcher.resume(*parts[p].rest, parts[p].begin, parts[p].end); });
@@ -259,10 +262,14 @@ class MatchPhase {
     }
   }
 
-  void add_units(std::uint32_t program, std::span<const RowId> rows) {
-    const std::size_t unit = threads_ == 1 ? std::max<std::size_t>(1, rows.size()) : kUnitRows;
+  void add_units(std::uint32_t program, std::span<const RowId> rows, MatchWalk::Range arms) {
+    const MatchWalk& starts = programs_[program].program->walks[MatchProgram::kRows];
+    std::size_t weight = 0;
+    for (std::size_t a = arms.begin; a < arms.end; ++a) weight += starts.arms[a].branches.size();
+    const std::size_t unit = threads_ == 1 ? std::max<std::size_t>(1, rows.size())
+                                           : std::max(kLeastUnitRows, 2 * kUnitRows / std::max<std::size_t>(2, weight));
     for (std::size_t at = 0; at < rows.size(); at += unit)
-      units_.push_back({program, rows.subspan(at, std::min(unit, rows.size() - at)), {}});
+      units_.push_back({program, rows.subspan(at, std::min(unit, rows.size() - at)), {}, weight});
   }
 
   // Which rows each program starts from. Rules that ran in the last iteration start from what it touched; those that
@@ -284,7 +291,7 @@ class MatchPhase {
       if (starts.arms.empty()) continue;
       const RowsByOperator& rows = running.seen == graph_.iteration ? delta_ : since(running.seen, oldest);
       for (std::size_t op = 0; op < std::min(rows.size(), starts.arms_of.size()); ++op)
-        if (starts.arms_of[op].end != 0) add_units(p, rows[op]);
+        if (starts.arms_of[op].end != 0) add_units(p, rows[op], starts.arms_of[op]);
     }
   }
 
@@ -334,7 +341,7 @@ class MatchPhase {
     }
     for (std::size_t at = 0; at < found.size(); at += kUnitRows)
       units_.push_back(
-          {program, {}, std::span<const ClassId>(found).subspan(at, std::min(kUnitRows, found.size() - at))});
+          {program, {}, std::span<const ClassId>(found).subspan(at, std::min(kUnitRows, found.size() - at)), 1});
   }
 
   Partition& partition_;

@@ -137,9 +137,9 @@ void Search::count() {
   eclasses_ = counts[1];
 }
 
-// Orders joins by what the e-graph has become, once it has doubled; small ones are searched as they are written.
+// Orders joins by what the e-graph has become, once it has grown fourfold; small ones are searched as they are written.
 void Search::plan_if_worthwhile() {
-  if (enodes_ < std::max(kSmall, planned_enodes_ * 2)) return;
+  if (enodes_ < std::max(kSmall, planned_enodes_ * 4)) return;
   planned_enodes_ = enodes_;
   const GraphStatistics statistics = count_statistics(partition_, plans_);
   bool changed = false;

@@ -10,7 +10,11 @@ namespace tessera {
 namespace {
 
 constexpr std::size_t kLongList = 2048;  // fitting rows; one task does not go on from more if others may help
-constexpr std::size_t kBatch = std::size_t{1} << 16;  // start rows whose lists are put in order together
+constexpr std::size_t kMostKept = std::size_t{1} << 20;  // rows of a list that may be copied to go over it again
+constexpr std::size_t kWordsOfRow = 4;                   // that an arm loads, more or less
+constexpr std::size_t kMostLeft = std::size_t{1} << 22;  // words that a task writes to leave walks to others
+constexpr std::size_t kStartRows = 512;                  // of one operator, that go through an arm together
+constexpr std::size_t kBatch = std::size_t{1} << 16;     // start rows whose lists are put in order together
 
 }  // namespace
 
@@ -45,16 +49,20 @@ inline bool Matcher::fits(const MatchArm& arm, const Row& r, std::uint32_t posit
   return arm.via == position && (arm.age == Age::kAny || (arm.age == Age::kOld) == (r.stamp < running_->seen));
 }
 
-inline void Matcher::load(const MatchArm& arm, RowId row, const Row& r) {
-  const std::array<std::uint32_t, 4> parts = {r.symbol.value, r.class_id, r.kids[0], r.kids[1]};
-  static_assert(NodeTable::kInlineArity == 2 && MatchArm::kSymbol == 0 && MatchArm::kClass == 1);
-  if (arm.arity <= NodeTable::kInlineArity) {
-    for (const MatchArm::Load load : arm.loads) registers_[load.reg] = parts[load.part];
-    return;
+inline std::uint32_t Matcher::part(const MatchArm& arm, RowId row, const Row& r, std::uint32_t part) const {
+  switch (part) {
+    case MatchArm::kSymbol:
+      return r.symbol.value;
+    case MatchArm::kClass:
+      return r.class_id;
+    default:
+      return arm.arity <= NodeTable::kInlineArity ? r.kids[part - MatchArm::kKids]
+                                                  : graph_.nodes.kid(row, arm.arity, part - MatchArm::kKids);
   }
-  for (const MatchArm::Load load : arm.loads)
-    registers_[load.reg] =
-        load.part < MatchArm::kKids ? parts[load.part] : graph_.nodes.kid(row, arm.arity, load.part - MatchArm::kKids);
+}
+
+inline void Matcher::load(const MatchArm& arm, RowId row, const Row& r) {
+  for (const MatchArm::Load load : arm.loads) registers_[load.reg] = part(arm, row, r, load.part);
 }
 
 inline void Matcher::emit(const MatchBranch::Emit& emit) {
@@ -69,8 +77,9 @@ inline void Matcher::emit(const MatchBranch::Emit& emit) {
                                           : AttributeReference::pack(SymbolId(registers_[place.reg]), place.position);
 }
 
-inline void Matcher::run_branches(const MatchArm& arm) {
+inline void Matcher::run_branches(const MatchArm& arm, bool but_only_emits) {
   for (const MatchBranch& branch : arm.branches) {
+    if (but_only_emits && branch.only_emits) continue;
     if (!branch.checks.empty() && !checks_hold(branch)) continue;
     if (!branch.conditions.empty() && !conditions_hold(branch)) continue;
     ++out_.passed[running_->first_branch + branch.id];
@@ -102,43 +111,57 @@ void Matcher::start(std::uint32_t program, std::span<const RowId> rows) {
 // order.
 void Matcher::start_batch(const MatchWalk& walk, std::span<const RowId> rows) {
   put_off_.clear();
-  std::uint32_t last_op = walk.arms_of.empty() ? 0 : 0xffffffffU;
-  MatchWalk::Range range;
-  std::vector<std::vector<std::size_t>> put_off_of;  // by arm in range and branch: the first of put_off_
+  put_off_of_.assign(program_->branch_count, kNoPosition);
+  for (std::size_t at = 0; at < rows.size();) {
+    const OperatorId op = graph_.symbols().op(graph_.nodes[rows[at]].symbol);
+    std::size_t end = at + 1;
+    while (end < rows.size() && end - at < kStartRows && graph_.symbols().op(graph_.nodes[rows[end]].symbol) == op)
+      ++end;
+    const MatchWalk::Range range = walk.arms_for(op);
+    for (std::uint32_t a = range.begin; a < range.end; ++a) start_arm(walk.arms[a], rows.subspan(at, end - at));
+    at = end;
+  }
+  for (PutOff& batch : put_off_) run_put_off(batch);
+}
+
+// Branch by branch: what is done for one row after another is then the same.
+void Matcher::start_arm(const MatchArm& arm, std::span<const RowId> rows) {
+  FittingRows::OfArm& fitting = starts_;
+  fitting.count = 0;
+  fitting.values.clear();
+  start_ids_.clear();
   for (const RowId row : rows) {
     const Row& r = graph_.nodes[row];
-    const OperatorId op = graph_.symbols().op(r.symbol);
-    if (op.value != last_op) {
-      last_op = op.value;
-      range = walk.arms_for(op);
-      put_off_of.assign(range.end - range.begin, {});
-      for (std::uint32_t a = range.begin; a < range.end; ++a) {
-        for (const MatchBranch& branch : walk.arms[a].branches) {
-          put_off_of[a - range.begin].push_back(put_off_.size());
-          for (const std::uint32_t w : branch.walks) put_off_.push_back({w, &walk.arms[a], {}});
-        }
-      }
+    if (!fits(arm, r, 0)) continue;
+    for (const MatchArm::Load load : arm.loads) fitting.values.push_back(part(arm, row, r, load.part));
+    start_ids_.push_back(row);
+    ++fitting.count;
+  }
+  for (const MatchBranch& branch : arm.branches) {
+    std::uint64_t& passed = out_.passed[running_->first_branch + branch.id];
+    if (branch.only_emits) {
+      passed += fitting.count;
+      for (const MatchBranch::Emit& e : branch.emits) emit_rows(arm, e, fitting.values, fitting.count);
+      continue;
     }
-    for (std::uint32_t a = range.begin; a < range.end; ++a) {
-      const MatchArm& arm = walk.arms[a];
-      if (!fits(arm, r, 0)) continue;
-      load(arm, row, r);
-      for (std::size_t b = 0; b < arm.branches.size(); ++b) {
-        const MatchBranch& branch = arm.branches[b];
-        if (!branch.checks.empty() && !checks_hold(branch)) continue;
-        if (!branch.conditions.empty() && !conditions_hold(branch)) continue;
-        ++out_.passed[running_->first_branch + branch.id];
-        for (const MatchBranch::Emit& e : branch.emits) emit(e);
-        const std::size_t first = put_off_of[a - range.begin][b];
-        for (std::size_t w = 0; w < branch.walks.size(); ++w) {
-          const MatchWalk& next = program_->walks[branch.walks[w]];
-          const std::uint32_t from = next.kind == Step::Kind::kLookup ? 0 : registers_[next.from];
-          put_off_[first + w].rows.push_back(std::uint64_t{from} << 32 | row.value);
-        }
+    if (put_off_of_[branch.id] == kNoPosition) {
+      put_off_of_[branch.id] = static_cast<std::uint32_t>(put_off_.size());
+      for (const std::uint32_t w : branch.walks) put_off_.push_back({w, &arm, {}});
+    }
+    const std::uint32_t* value = fitting.values.data();
+    for (const RowId row : start_ids_) {
+      for (const MatchArm::Load load : arm.loads) registers_[load.reg] = *value++;
+      if (!branch.checks.empty() && !checks_hold(branch)) continue;
+      if (!branch.conditions.empty() && !conditions_hold(branch)) continue;
+      ++passed;
+      for (const MatchBranch::Emit& e : branch.emits) emit(e);
+      for (std::size_t w = 0; w < branch.walks.size(); ++w) {
+        const MatchWalk& next = program_->walks[branch.walks[w]];
+        const std::uint32_t from = next.kind == Step::Kind::kLookup ? 0 : registers_[next.from];
+        put_off_[put_off_of_[branch.id] + w].rows.push_back(std::uint64_t{from} << 32 | row.value);
       }
     }
   }
-  for (PutOff& batch : put_off_) run_put_off(batch);
 }
 
 void Matcher::run_put_off(PutOff& batch) {
@@ -183,8 +206,13 @@ void Matcher::resume(const LongWalk& rest, std::size_t begin, std::size_t end) {
   if (running_ != &programs_[rest.program]) select(rest.program);
   std::copy(rest.registers.begin(), rest.registers.end(), registers_.begin());
   const MatchWalk& walk = program_->walks[rest.walk];
-  for (std::size_t at = begin; at < end; ++at)
-    try_row(walk, (*rest.rows)[at].id, (*rest.rows)[at].row, (*rest.rows)[at].position);
+  std::size_t first = 0;  // the arm's, among the rows of all arms
+  for (std::size_t a = 0; a < walk.arms.size() && first < end; ++a) {
+    const FittingRows::OfArm& rows = rest.rows->arms[a];
+    const std::size_t after = first + rows.count;
+    if (begin < after) try_rows(walk.arms[a], rows, std::max(begin, first) - first, std::min(end, after) - first);
+    first = after;
+  }
 }
 
 void Matcher::enter(std::uint32_t index, bool again) {
@@ -207,42 +235,125 @@ bool Matcher::is_hopeless(const MatchWalk& walk) const {
 void Matcher::walk_here(const MatchWalk& walk, std::uint32_t index, bool again) {
   if (walk.kind == Step::Kind::kLookup) {
     look_up(walk, index);
-  } else if (again || walk.repeats) {
-    KeptList& kept = kept_[index];
-    if (kept.from != registers_[walk.from]) {
-      kept.from = registers_[walk.from];
-      if (kept.rows == nullptr || kept.rows.use_count() > 1)
-        kept.rows = std::make_shared<std::vector<FittingRow>>();
-      else
-        kept.rows->clear();
-      for_each_fitting(walk, index, [&](RowId row, const Row& r, std::uint32_t position) {
-        kept.rows->push_back({r, row, position});
-      });
-    }
-    if (leave_long_ && kept.rows->size() > kLongList)
-      leave(index, kept.rows);
-    else
-      for (const FittingRow& row : *kept.rows) try_row(walk, row.id, row.row, row.position);  // never inside itself
-  } else if (!leave_long_) {
-    for_each_fitting(walk, index,
-                     [&](RowId row, const Row& r, std::uint32_t position) { try_row(walk, row, r, position); });
+    return;
+  }
+  if (!again && !walk.repeats) {
+    walk_list(walk, index);
+    return;
+  }
+  KeptList& kept = kept_[index];
+  if (kept.from != registers_[walk.from]) keep(walk, index, kept);
+  if (kept.too_long) {
+    walk_list(walk, index);
+  } else if (leave_long_ && kept.rows->count > kLongList && out_.left_words < kMostLeft) {
+    if (kept.rows.use_count() == 1) out_.left_words += kept.rows->count * kWordsOfRow;
+    leave(index, kept.rows);
   } else {
-    std::shared_ptr<std::vector<FittingRow>> rest;
-    std::size_t met = 0;
-    for_each_fitting(walk, index, [&](RowId row, const Row& r, std::uint32_t position) {
-      if (++met <= kLongList) {
-        try_row(walk, row, r, position);
-        return;
-      }
-      if (rest == nullptr) rest = std::make_shared<std::vector<FittingRow>>();
-      rest->push_back({r, row, position});
-    });
-    if (rest != nullptr) leave(index, std::move(rest));
+    const FittingRows& rows = *kept.rows;  // stays as it is: a walk is never inside itself
+    for (std::size_t a = 0; a < walk.arms.size(); ++a)
+      if (rows.arms[a].count != 0) try_rows(walk.arms[a], rows.arms[a], 0, rows.arms[a].count);
   }
 }
 
-void Matcher::leave(std::uint32_t index, std::shared_ptr<const std::vector<FittingRow>> rows) {
+void Matcher::walk_list(const MatchWalk& walk, std::uint32_t index) {
+  if (!leave_long_) {
+    for_each_fitting(walk, index,
+                     [&](RowId row, const Row& r, std::uint32_t position) { try_row(walk, row, r, position); });
+    return;
+  }
+  std::shared_ptr<FittingRows> rest;
+  std::size_t met = 0;
+  for_each_fitting(walk, index, [&](RowId row, const Row& r, std::uint32_t position) {
+    if (++met <= kLongList || out_.left_words >= kMostLeft) {
+      try_row(walk, row, r, position);
+      return;
+    }
+    if (rest == nullptr) {
+      rest = std::make_shared<FittingRows>();
+      rest->arms.resize(walk.arms.size());
+    }
+    const std::size_t before = rest->count;
+    add_fitting(walk, row, r, position, *rest);
+    out_.left_words += (rest->count - before) * kWordsOfRow;
+  });
+  if (rest != nullptr) leave(index, std::move(rest));
+}
+
+void Matcher::keep(const MatchWalk& walk, std::uint32_t index, KeptList& kept) {
+  kept.from = registers_[walk.from];
+  kept.too_long = false;
+  if (kept.rows == nullptr || kept.rows.use_count() > 1) kept.rows = std::make_shared<FittingRows>();
+  FittingRows& rows = *kept.rows;
+  rows.count = 0;
+  rows.arms.resize(walk.arms.size());
+  for (FittingRows::OfArm& of_arm : rows.arms) {
+    of_arm.count = 0;
+    of_arm.values.clear();
+  }
+  for_each_fitting(walk, index, [&](RowId row, const Row& r, std::uint32_t position) {
+    if (rows.count < kMostKept) add_fitting(walk, row, r, position, rows);
+  });
+  if (rows.count < kMostKept) return;
+  kept.too_long = true;
+  kept.rows.reset();
+}
+
+inline void Matcher::add_fitting(const MatchWalk& walk, RowId row, const Row& r, std::uint32_t position,
+                                 FittingRows& rows) const {
+  const MatchWalk::Range range = walk.arms_for(graph_.symbols().op(r.symbol));
+  for (std::uint32_t a = range.begin; a < range.end; ++a) {
+    const MatchArm& arm = walk.arms[a];
+    if (!fits(arm, r, position)) continue;
+    FittingRows::OfArm& of_arm = rows.arms[a];
+    ++of_arm.count;
+    ++rows.count;
+    for (const MatchArm::Load load : arm.loads) of_arm.values.push_back(part(arm, row, r, load.part));
+  }
+}
+
+void Matcher::leave(std::uint32_t index, std::shared_ptr<const FittingRows> rows) {
+  out_.left_words += registers_.size();
   out_.long_walks.push_back({index_, index, registers_, std::move(rows)});
+}
+
+void Matcher::try_rows(const MatchArm& arm, const FittingRows::OfArm& rows, std::size_t begin, std::size_t end) {
+  const std::size_t columns = arm.loads.size();
+  const std::span<const std::uint32_t> values =
+      std::span(rows.values).subspan(begin * columns, (end - begin) * columns);
+  bool all_emit = true;
+  for (const MatchBranch& branch : arm.branches) {
+    all_emit = all_emit && branch.only_emits;
+    if (!branch.only_emits) continue;
+    out_.passed[running_->first_branch + branch.id] += end - begin;
+    for (const MatchBranch::Emit& e : branch.emits) emit_rows(arm, e, values, end - begin);
+  }
+  if (all_emit) return;
+  const std::uint32_t* value = values.data();
+  for (std::size_t i = begin; i < end; ++i) {
+    for (const MatchArm::Load load : arm.loads) registers_[load.reg] = *value++;
+    run_branches(arm, true);
+  }
+}
+
+// One match a row: what the row gives and what was bound before, column by column.
+void Matcher::emit_rows(const MatchArm& arm, const MatchBranch::Emit& emit, std::span<const std::uint32_t> values,
+                        std::size_t count) {
+  std::uint64_t& found = out_.count[emit.rule];
+  const std::uint64_t room = store_limit_[emit.rule] - std::min(found, store_limit_[emit.rule]);
+  found += count;
+  const std::size_t stored = static_cast<std::size_t>(std::min<std::uint64_t>(count, room));
+  const std::size_t columns = arm.loads.size();
+  const std::size_t slots = emit.slots.size();
+  std::uint32_t* to = out_.slots[emit.rule].extend(stored * slots);
+  for (std::size_t s = 0; s < slots; ++s) {
+    if (emit.columns[s] == kNoPosition) {
+      const std::uint32_t value = registers_[emit.slots[s].reg];
+      for (std::size_t i = 0; i < stored; ++i) to[i * slots + s] = value;
+    } else {
+      const std::uint32_t* from = values.data() + emit.columns[s];
+      for (std::size_t i = 0; i < stored; ++i) to[i * slots + s] = from[i * columns];
+    }
+  }
 }
 
 // Calls meet(RowId, row, child position) for the rows of a list that have an arm's operator, and its age if all arms

@@ -34,11 +34,15 @@ struct RunningProgram {
   std::size_t first_branch = 0;
 };
 
-// A row of a list that fits the walk, copied: going over a list again then reads memory in order.
-struct FittingRow {
-  Row row;
-  RowId id;
-  std::uint32_t position;  // of the child, in a parent list
+// What the arms of a walk load from the rows of a list that fit them: going over the list again reads this memory in
+// order, and looks at nothing else.
+struct FittingRows {
+  struct OfArm {
+    std::uint32_t count = 0;            // rows
+    std::vector<std::uint32_t> values;  // count * loads of the arm
+  };
+  std::vector<OfArm> arms;
+  std::size_t count = 0;  // rows of all arms
 };
 
 // A partial match whose walk was left to all tasks because its list is long.
@@ -46,7 +50,7 @@ struct LongWalk {
   std::uint32_t program = 0;
   std::uint32_t walk = 0;
   std::vector<std::uint32_t> registers;
-  std::shared_ptr<const std::vector<FittingRow>> rows;
+  std::shared_ptr<const FittingRows> rows;
 };
 
 // Matches found by one task, a flat row of slots each; and what finding them cost.
@@ -58,6 +62,7 @@ struct MatchOutput {
   std::vector<std::uint64_t> visited;  // per walk of all programs: rows looked at, a measure of work
   std::vector<std::uint64_t> passed;   // per branch of all programs: rows that met its checks and conditions
   std::vector<LongWalk> long_walks;    // left for later
+  std::size_t left_words = 0;          // that long_walks take up, 4 bytes each
   double seconds = 0;
 };
 
@@ -98,10 +103,11 @@ class Matcher {
   void resume(const LongWalk& rest, std::size_t begin, std::size_t end);
 
  private:
-  // The rows of a list that fit any arm, kept while the list is asked for again and again.
+  // What fits of a list, kept while the list is asked for again and again.
   struct KeptList {
     std::uint32_t from = RunningProgram::kAbsent;
-    std::shared_ptr<std::vector<FittingRow>> rows;
+    bool too_long = false;  // to be kept
+    std::shared_ptr<FittingRows> rows;
   };
   // Walks from start rows, put off until the rows of a batch can be taken in the order of the lists to walk.
   struct PutOff {
@@ -112,19 +118,28 @@ class Matcher {
 
   void select(std::uint32_t program);
   void start_batch(const MatchWalk& walk, std::span<const RowId> rows);
+  void start_arm(const MatchArm& arm, std::span<const RowId> rows);
   void run_put_off(PutOff& batch);
   // Runs a walk, wherever its rows are; `again`: its list will be asked for again at once.
   void enter(std::uint32_t index, bool again);
   [[nodiscard]] bool is_hopeless(const MatchWalk& walk) const;
   void walk_here(const MatchWalk& walk, std::uint32_t index, bool again);  // this rank's rows
-  void leave(std::uint32_t index, std::shared_ptr<const std::vector<FittingRow>> rows);
+  void walk_list(const MatchWalk& walk, std::uint32_t index);
+  void keep(const MatchWalk& walk, std::uint32_t index, KeptList& kept);
+  void add_fitting(const MatchWalk& walk, RowId row, const Row& r, std::uint32_t position, FittingRows& rows) const;
+  void leave(std::uint32_t index, std::shared_ptr<const FittingRows> rows);
   template <class Meet>
   void for_each_fitting(const MatchWalk& walk, std::uint32_t index, Meet&& meet);
+  // Rows `begin` to `end` of those that fit an arm.
+  void try_rows(const MatchArm& arm, const FittingRows::OfArm& rows, std::size_t begin, std::size_t end);
+  void emit_rows(const MatchArm& arm, const MatchBranch::Emit& emit, std::span<const std::uint32_t> values,
+                 std::size_t count);
   void look_up(const MatchWalk& walk, std::uint32_t index);
   void try_row(const MatchWalk& walk, RowId row, const Row& r, std::uint32_t position);
   [[nodiscard]] bool fits(const MatchArm& arm, const Row& r, std::uint32_t position) const;
+  [[nodiscard]] std::uint32_t part(const MatchArm& arm, RowId row, const Row& r, std::uint32_t part) const;
   void load(const MatchArm& arm, RowId row, const Row& r);
-  void run_branches(const MatchArm& arm);
+  void run_branches(const MatchArm& arm, bool but_only_emits = false);
   [[nodiscard]] bool checks_hold(const MatchBranch& branch) const;
   [[nodiscard]] bool conditions_hold(const MatchBranch& branch) const;
   [[nodiscard]] bool same(std::uint32_t a, std::uint32_t b) const {
@@ -147,6 +162,9 @@ class Matcher {
   std::vector<std::uint32_t> registers_;
   std::vector<KeptList> kept_;  // by walk of the program
   std::vector<PutOff> put_off_;
+  std::vector<std::uint32_t> put_off_of_;  // by branch: the first of its walks in put_off_
+  FittingRows::OfArm starts_;              // of the start rows at hand, those that fit the arm at hand
+  std::vector<RowId> start_ids_;
   std::vector<std::uint64_t> scratch_;
 };
 

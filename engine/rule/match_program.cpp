@@ -36,7 +36,7 @@ class ProgramCompiler {
   }
 
  private:
-  using Registers = std::set<std::uint32_t>;
+  using Registers = std::vector<bool>;  // by number
 
   // A step that visits rows, with the checks of the ground symbols that follow it.
   struct Stage {
@@ -92,7 +92,7 @@ class ProgramCompiler {
       base += 2 + step.arity;
     }
     program_.registers = std::max(program_.registers, base);
-    MatchBranch::Emit emit{entry.rule, false, {path.places.begin(), path.places.begin() + plan.slot_count}};
+    MatchBranch::Emit emit{entry.rule, false, {path.places.begin(), path.places.begin() + plan.slot_count}, {}};
     emit.has_attributes =
         std::ranges::any_of(emit.slots, [](const Place& place) { return place.position != kNoPosition; });
     branch->emits.push_back(std::move(emit));
@@ -173,7 +173,7 @@ class ProgramCompiler {
     if (conditions.empty())
       for (MatchBranch& branch : arm.branches)
         if (branch.conditions.empty() && branch.checks == checks) return branch;
-    return arm.branches.emplace_back(MatchBranch{program_.branch_count++, checks, conditions, path, {}, {}});
+    return arm.branches.emplace_back(MatchBranch{program_.branch_count++, checks, conditions, path, {}, {}, false});
   }
 
   // How the paths through each walk use the registers.
@@ -193,47 +193,53 @@ class ProgramCompiler {
 
   // What is read of the registers below a walk; bottom-up.
   Registers finish_walk(std::uint32_t index) {
-    Registers read;
+    Registers read(program_.registers);
     for (MatchArm& arm : program_.walks[index].arms) {
-      Registers of_arm;
+      Registers of_arm(program_.registers);
       for (MatchBranch& branch : arm.branches) {
         for (const Check& check : branch.checks) {
-          of_arm.insert(check.a.reg);
-          if (check.kind != Check::Kind::kGround && check.kind != Check::Kind::kConstant) of_arm.insert(check.b.reg);
+          of_arm[check.a.reg] = true;
+          if (check.kind != Check::Kind::kGround && check.kind != Check::Kind::kConstant) of_arm[check.b.reg] = true;
         }
         if (!branch.conditions.empty())
-          for (const Place& place : program_.paths[branch.path].places) of_arm.insert(place.reg);
+          for (const Place& place : program_.paths[branch.path].places) of_arm[place.reg] = true;
         for (const MatchBranch::Emit& emit : branch.emits)
-          for (const Place& place : emit.slots) of_arm.insert(place.reg);
+          for (const Place& place : emit.slots) of_arm[place.reg] = true;
         for (const std::uint32_t walk : branch.walks) {
           const Registers below = finish_walk(walk);
-          of_arm.insert(below.begin(), below.end());
+          for (std::uint32_t reg = 0; reg < below.size(); ++reg) of_arm[reg] = of_arm[reg] || below[reg];
         }
       }
-      for (const std::uint32_t reg : of_arm) {
-        if (reg < first_register()) {
-          continue;
-        } else if (reg < arm.base) {
-          read.insert(reg);
-        } else if (reg < arm.base + 2 + arm.arity) {
-          arm.loads.push_back({reg, reg - arm.base});  // registers are numbered as parts are
-        }
-      }
+      for (std::uint32_t reg = first_register(); reg < arm.base; ++reg) read[reg] = read[reg] || of_arm[reg];
+      for (std::uint32_t reg = arm.base; reg < arm.base + 2 + arm.arity; ++reg)
+        if (of_arm[reg]) arm.loads.push_back({reg, reg - arm.base});  // registers are numbered as parts are
+      for (MatchBranch& branch : arm.branches) note_columns(arm, branch);
     }
     MatchWalk& walk = program_.walks[index];
     if (index > MatchProgram::kClasses) {
-      if (walk.kind == Step::Kind::kLookup)
-        read.insert(walk.kids.begin(), walk.kids.end());
-      else
-        read.insert(walk.from);
+      for (const std::uint32_t kid : walk.kids) read[kid] = true;
+      if (walk.kind != Step::Kind::kLookup) read[walk.from] = true;
     }
-    for (const std::uint32_t reg : read) {
+    for (std::uint32_t reg = 0; reg < read.size(); ++reg) {
+      if (!read[reg]) continue;
       const bool local = looked_up_.contains(reg) || (walk.kind != Step::Kind::kLookup && reg == walk.from);
       const std::uint8_t use = uses_[std::size_t{index} * program_.registers + reg];
       walk.carried.push_back({reg, (use & kSymbolUse) != 0, (use & kDataUse) != 0, local});
     }
     order_arms(walk);
     return read;
+  }
+
+  static void note_columns(const MatchArm& arm, MatchBranch& branch) {
+    branch.only_emits = branch.checks.empty() && branch.conditions.empty() && branch.walks.empty();
+    for (MatchBranch::Emit& emit : branch.emits) {
+      branch.only_emits = branch.only_emits && !emit.has_attributes;
+      for (const Place& place : emit.slots) {
+        const auto load = std::ranges::find(arm.loads, place.reg, &MatchArm::Load::reg);
+        const auto column = static_cast<std::uint32_t>(load - arm.loads.begin());
+        emit.columns.push_back(load == arm.loads.end() ? kNoPosition : column);
+      }
+    }
   }
 
   static void order_arms(MatchWalk& walk) {
@@ -255,7 +261,7 @@ class ProgramCompiler {
   MatchProgram program_;
   std::map<std::uint32_t, std::uint32_t> first_given_;  // by rule: its first register for what it is given
   std::vector<std::uint8_t> uses_;                      // by walk and register
-  Registers looked_up_;                                 // children of look-ups, of any path
+  std::set<std::uint32_t> looked_up_;                   // children of look-ups, of any path
 };
 
 }  // namespace

@@ -69,9 +69,11 @@ struct MatchBranch {
   struct Emit {
     std::uint32_t rule = 0;
     bool has_attributes = false;
-    std::vector<Place> slots;  // of the match
+    std::vector<Place> slots;            // of the match
+    std::vector<std::uint32_t> columns;  // by slot: which of the arm's loads it is, kNoPosition: bound further up
   };
   std::vector<Emit> emits;
+  bool only_emits = false;  // classes: every row of the arm is a match
 };
 
 struct MatchArm {

@@ -125,12 +125,12 @@ TEST(Matching, ALongListIsSplit) {
     Matcher matcher(graph, f.plans, running, limit, nullptr, true, 0, out);
     matcher.start(0, start);
     std::uint64_t left = 0;
-    for (const LongWalk& rest : out.long_walks) left += rest.rows->size();
+    for (const LongWalk& rest : out.long_walks) left += rest.rows->count;
     EXPECT_EQ(out.count[0] + left, static_cast<std::uint64_t>(kParents));
     EXPECT_LE(out.count[0], 4096U) << "one task does not keep a long list for itself";
     MatchOutput other(1, program.walks.size(), program.branch_count);
     Matcher helper(graph, f.plans, running, limit, nullptr, true, 0, other);
-    for (const LongWalk& rest : out.long_walks) helper.resume(rest, 0, rest.rows->size());
+    for (const LongWalk& rest : out.long_walks) helper.resume(rest, 0, rest.rows->count);
     EXPECT_EQ(other.count[0], left);
   });
 }
