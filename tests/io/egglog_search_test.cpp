@@ -145,6 +145,24 @@ TEST(EgglogSearch, AtomsThatShareButAVariable) {
   EXPECT_EQ(outcome.sizes, (Sizes{{4, 2, 3, 1}, {4, 3, 3, 2}, {4, 3, 4, 2}}));
 }
 
+TEST(EgglogSearch, FactsAreJoinedInAnEGraphThatIsLargeEnoughToPlanFor) {
+  // All sums of subsets of eight numbers. Marked: a and b that make up x, where b is a part of y.
+  const Outcome outcome = run_everywhere(
+      "(datatype E (N i64) (Add E E) (Ask E E) (Mark E E))\n"
+      "(rewrite (Add a b) (Add b a))(rewrite (Add a (Add b c)) (Add (Add a b) c))\n"
+      "(rewrite (Ask x y) (Mark a b) :when ((= y (Add b c)) (= x (Add a b)) (!= a b) (!= a (N 2))))\n"
+      "(Add (N 1) (Add (N 2) (Add (N 3) (Add (N 4) (Add (N 5) (Add (N 6) (Add (N 7) (N 8))))))))(run 20)\n"
+      "(let x (Add (N 1) (Add (N 2) (Add (N 3) (N 4)))))\n"
+      "(Ask x (Add (N 3) (Add (N 4) (N 5))))(run 5)\n"
+      "(Ask (Add (N 2) (N 3)) (Add (N 3) (N 5)))(run 5)\n"
+      "(Ask (Add (N 2) (N 3)) (Add (N 2) (N 5)))(run 5)\n"
+      "(check (= x (Add a b)) (= x (Add b a)) (= x (Add (N 2) c)) (!= a (N 2)))\n"
+      "(check (= x (Add a b)) (= x (Add (N 5) c)))(check (Mark a b) (= x (Add a b)) (!= b (N 3)) (!= b (N 4)))\n"
+      "(check (Mark a b) (Add a b) (!= b (N 2)) (!= b (N 3)) (!= b (N 4)) (!= a (Add (N 1) (N 2))))");
+  EXPECT_EQ(outcome.sizes, (Sizes{{8, 6050, 0, 0}, {8, 6050, 1, 3}, {8, 6050, 2, 3}, {8, 6050, 3, 4}}));
+  EXPECT_EQ(outcome.checks, (std::vector<bool>{true, false, true, false}));
+}
+
 TEST(EgglogSearch, EqualVariables) {
   const Outcome outcome = run_everywhere(
       "(datatype T (L i64) (F T T) (Same T))\n"

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/language/term_language.hpp"
+#include "engine/rule/match_program.hpp"
 #include "engine/rule/rule_parser.hpp"
 
 namespace tessera {
@@ -133,6 +134,79 @@ TEST(Plan, AMatchHoldsOnlyWhatTheRightSideNeeds) {
   EXPECT_EQ(p.plan.slot_count, 2U);  // the root and ?a
   EXPECT_LT(p.plan.root_slot, 2U);
   EXPECT_LT(p.plan.right_root.index, 2U);
+}
+
+// Slots of a step's pairs that must differ, in order.
+std::vector<std::vector<std::uint32_t>> distinct_of(const Variant& variant) {
+  std::vector<std::vector<std::uint32_t>> result;
+  for (const Step& step : variant.steps) {
+    std::vector<std::uint32_t>& slots = result.emplace_back();
+    for (const auto& [a, b] : step.distinct) slots.insert(slots.end(), {a, b});
+  }
+  return result;
+}
+
+TEST(Plan, ComparesClassesThatMustDifferAsSoonAsBothAreBound) {
+  SymbolTable symbols;
+  const TermLanguage language;
+  RuleSet set = parse_rules("(rewrite r (f (g ?a) ?b) ?a)", "test.rules", language, symbols, {});
+  Rule& rule = set.rules.front();
+  const auto variable = [&](const char* name) {
+    return static_cast<VariableIndex>(std::ranges::find(rule.variables, std::string(name), &Variable::name) -
+                                      rule.variables.begin());
+  };
+  Variable given = rule.variables[variable("?a")];
+  given.name = "?given";
+  rule.variables.push_back(given);
+  rule.given_variables = {variable("?given")};
+  rule.distinct = {{variable("?a"), variable("?b")}, {variable("?b"), variable("?given")}};
+  RulePlan plan = compile(rule, symbols);
+  const std::uint32_t a = plan.variable_slot[variable("?a")];
+  const std::uint32_t b = plan.variable_slot[variable("?b")];
+  const std::uint32_t g = plan.variable_slot[variable("?given")];
+  EXPECT_EQ(plan.given_slots, std::vector<std::uint32_t>{g});
+  using Slots = std::vector<std::vector<std::uint32_t>>;
+  EXPECT_EQ(distinct_of(plan.variants[0]), (Slots{{b, g}, {a, b}}));
+  EXPECT_EQ(distinct_of(plan.variants[1]), (Slots{{}, {a, b, b, g}}));
+  // What is given is in a register of its own, which never travels.
+  const std::vector<ProgramEntry> entries = {{0, 0}, {0, 1}};
+  const MatchProgram program = compile_program(std::span(&plan, 1), entries);
+  ASSERT_EQ(program.givens.size(), 1U);
+  for (const MatchWalk& walk : program.walks)
+    for (const MatchWalk::Carried& carried : walk.carried) EXPECT_NE(carried.reg, 0U);
+  for (const ProgramPath& path : program.paths) EXPECT_EQ(path.places[g].reg, 0U);
+}
+
+TEST(Plan, AtomsOfOneClassShareItsSlot) {
+  SymbolTable symbols;
+  const TermLanguage language;
+  // The term (h ?b) is made an atom of the class of (g ?a), and f's second child the variable ?a.
+  RuleSet set = parse_rules("(rewrite r (f (g ?a) (h ?b)) ?b)", "test.rules", language, symbols, {});
+  Rule& rule = set.rules.front();
+  const auto term = [&](const char* op) {
+    return static_cast<std::uint32_t>(std::ranges::find_if(rule.left.terms,
+                                                           [&](const PatternTerm& t) {
+                                                             return !t.is_variable &&
+                                                                    symbols.operator_name(t.op).text() == op;
+                                                           }) -
+                                      rule.left.terms.begin());
+  };
+  rule.left.terms[term("h")].class_of = term("g");
+  rule.left.terms[term("f")].kids[1] = rule.left.terms[term("g")].kids[0];
+  RulePlan plan = compile(rule, symbols);
+  EXPECT_EQ(plan.term_slot[term("g")], plan.term_slot[term("h")]);
+  for (const std::uint64_t count : {3U, 900U}) {
+    replan(plan, symbols, counts(symbols, 1000, {{"f", 500}, {"g", count}, {"h", 903 - count}}));
+    ASSERT_EQ(plan.variants.size(), 3U);
+    for (const Variant& variant : plan.variants) {
+      ASSERT_EQ(variant.steps.size(), 3U);
+      for (const Step& step : variant.steps) {
+        if (step.kind == Step::Kind::kMembers) {
+          EXPECT_EQ(step.from, plan.term_slot[term("g")]);
+        }
+      }
+    }
+  }
 }
 
 }  // namespace
