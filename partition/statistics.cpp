@@ -1,11 +1,113 @@
 #include "partition/statistics.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <utility>
 #include <vector>
 
+#include "engine/base/hash.hpp"
 #include "engine/base/sorted.hpp"
 
 namespace tessera {
+namespace {
+
+constexpr std::size_t kSamples = 128;         // rows an operator
+constexpr std::uint64_t kLongestWalk = 4096;  // entries of a list: of a hub it is enough to know that it is one
+constexpr std::uint32_t kPositions = 4;       // child positions looked at
+
+// Rows of one operator, each as likely as any other (Vitter's Algorithm R, ACM TOMS 1985, its dice a hash).
+struct Sample {
+  std::uint64_t seen = 0;
+  std::vector<RowId> rows;
+
+  void offer(RowId row) {
+    const std::uint64_t at = seen < kSamples ? seen : mix64(seen) % (seen + 1);
+    ++seen;
+    if (rows.size() < kSamples)
+      rows.push_back(row);
+    else if (at < kSamples)
+      rows[at] = row;
+  }
+};
+
+struct Tally {
+  std::uint64_t samples = 0;
+  std::uint64_t entries = 0;
+  std::uint64_t fitting = 0;
+};
+
+// Walks around the sampled rows' children. Counts are of this rank's rows, and are divided evenly among the ranks.
+class EdgeSampler {
+ public:
+  // `positions[o]`: of operators[o], the child positions to look at. `operators` is sorted.
+  EdgeSampler(const Partition& partition, std::span<const OperatorId> operators,
+              std::span<const std::uint32_t> positions)
+      : graph_(partition.graph),
+        operators_(operators),
+        positions_(positions),
+        samples_(graph_.symbols().operator_count()) {}
+
+  void offer(RowId row, OperatorId op) {
+    if (std::ranges::binary_search(operators_, op)) samples_[op.value].offer(row);
+  }
+
+  // The members' tally of every operator, then the parents' tallies of its positions, operator by operator.
+  [[nodiscard]] std::vector<Tally> walk() const {
+    std::vector<Tally> result(operators_.size());
+    std::vector<std::uint64_t> members(graph_.symbols().operator_count());
+    for (std::size_t o = 0; o < operators_.size(); ++o) {
+      const std::size_t first = result.size();
+      result.resize(first + positions_[o]);
+      for (const RowId row : samples_[operators_[o].value].rows) {
+        const std::uint32_t arity = graph_.arity(row);
+        for (std::uint32_t p = 0; p < std::min(arity, positions_[o]); ++p) {
+          const ClassId kid(graph_.nodes.kid(row, arity, p));
+          count_parents(kid, operators_[o], p, result[first + p]);
+          count_members(kid, members, result);
+        }
+      }
+    }
+    return result;
+  }
+
+ private:
+  void count_parents(ClassId kid, OperatorId op, std::uint32_t position, Tally& tally) const {
+    ++tally.samples;
+    std::uint64_t steps = 0;
+    for (Edge edge = graph_.first_parent(kid); !edge.is_end() && steps < kLongestWalk; edge = graph_.nodes.next(edge)) {
+      ++steps;
+      const SymbolId symbol = graph_.nodes[graph_.nodes.edge_row(edge)].symbol;
+      if (!symbol.is_none() && graph_.symbols().op(symbol) == op && graph_.nodes.edge_position(edge) == position)
+        ++tally.fitting;
+    }
+    tally.entries += steps;
+  }
+
+  void count_members(ClassId kid, std::vector<std::uint64_t>& of_operator, std::vector<Tally>& result) const {
+    std::ranges::fill(of_operator, 0);
+    std::uint64_t steps = 0;
+    for (std::uint32_t at = graph_.classes[kid].first_member; at != 0 && steps < kLongestWalk;) {
+      const Row& row = graph_.nodes[RowId(at - 1)];
+      at = row.next_member;
+      ++steps;
+      if (!row.symbol.is_none()) ++of_operator[graph_.symbols().op(row.symbol).value];
+    }
+    for (std::size_t o = 0; o < operators_.size(); ++o) {
+      Tally& tally = result[o];
+      const bool walked = (graph_.classes[kid].mask & EGraph::mask_bit(operators_[o])) != 0;
+      ++tally.samples;
+      tally.entries += walked ? steps : 0;
+      tally.fitting += of_operator[operators_[o].value];
+    }
+  }
+
+  const EGraph& graph_;
+  std::span<const OperatorId> operators_;
+  std::span<const std::uint32_t> positions_;
+  std::vector<Sample> samples_;  // by operator
+};
+
+}  // namespace
 
 GraphStatistics count_statistics(Partition& partition, std::span<const RulePlan> plans) {
   const EGraph& graph = partition.graph;
@@ -23,11 +125,23 @@ GraphStatistics count_statistics(Partition& partition, std::span<const RulePlan>
   sort_unique(operators);
   sort_unique(symbols);
   std::vector<std::uint64_t> rows_of_symbol(graph.symbols().size(), 0);
+  std::vector<std::uint32_t> positions(operators.size(), 0);
+  for (const RulePlan& plan : plans) {
+    for (const Step& step : plan.variants.front().steps) {
+      if (step.op.is_none()) continue;
+      const auto o = static_cast<std::size_t>(std::ranges::lower_bound(operators, step.op) - operators.begin());
+      positions[o] = std::max(positions[o], std::min(step.arity, kPositions));
+    }
+  }
+  EdgeSampler sampler(partition, operators, positions);
   for (std::uint32_t shard = 0; shard < graph.shards(); ++shard) {
     const ShardedIds& ids = graph.nodes.ids();
     for (std::uint32_t at = 0; at < ids.used(shard); ++at) {
-      const SymbolId symbol = graph.nodes[RowId(ids.id(shard, at))].symbol;
-      if (!symbol.is_none()) ++rows_of_symbol[symbol.value];
+      const RowId row(ids.id(shard, at));
+      const SymbolId symbol = graph.nodes[row].symbol;
+      if (symbol.is_none()) continue;
+      ++rows_of_symbol[symbol.value];
+      sampler.offer(row, graph.symbols().op(symbol));
     }
   }
   std::vector<std::uint64_t> classes_of_bit(64, 0);
@@ -54,6 +168,7 @@ GraphStatistics count_statistics(Partition& partition, std::span<const RulePlan>
     counts.push_back(classes_of_bit[op.value & 63U]);
   }
   for (const SymbolId symbol : symbols) counts.push_back(rows_of_symbol[symbol.value]);
+  for (const Tally& tally : sampler.walk()) counts.insert(counts.end(), {tally.samples, tally.entries, tally.fitting});
   partition.exchange.name_step("statistics");
   if (!partition.alone()) partition.exchange.all_reduce(counts, Reduction::kSum);
   GraphStatistics result;
@@ -68,6 +183,17 @@ GraphStatistics count_statistics(Partition& partition, std::span<const RulePlan>
     result.classes_of_bit[op.value & 63U] = counts[at++];
   }
   for (const SymbolId symbol : symbols) result.rows_of_symbol[symbol] = counts[at++];
+  const auto take_fanout = [&](auto& fanouts, const auto& key) {
+    const auto samples = static_cast<double>(counts[at]);
+    // A list is divided among the ranks, and each rank's samples see that rank's part of it.
+    const double scale = samples == 0 ? 0 : static_cast<double>(partition.ranks()) / samples;
+    if (samples != 0)
+      fanouts[key] = {static_cast<double>(counts[at + 1]) * scale, static_cast<double>(counts[at + 2]) * scale};
+    at += 3;
+  };
+  for (const OperatorId op : operators) take_fanout(result.members_over_edges, op);
+  for (std::size_t o = 0; o < operators.size(); ++o)
+    for (std::uint32_t p = 0; p < positions[o]; ++p) take_fanout(result.parents_over_edges, std::pair(operators[o], p));
   return result;
 }
 

@@ -46,17 +46,26 @@ class Orderer {
     const double rows = statistics_.rows_with(atom.op, atom.symbol);
     const double classes = std::max(1.0, statistics_.class_count());
     const bool has_class = bound(atom.class_slot);
+    // Of what is bound, one thing leads to the atom's rows; every other one must agree.
+    const GraphStatistics::Fanout members = statistics_.members(atom.op, atom.symbol);
+    double fitting = has_class ? members.fitting : std::numeric_limits<double>::infinity();
     double selectivity = 1;
     std::uint32_t joined = has_class ? 1 : 0;
     std::optional<std::uint32_t> via;
+    GraphStatistics::Fanout parents;
     for (std::uint32_t p = 0; p < atom.kid_slots.size(); ++p) {
       if (!bound(atom.kid_slots[p])) continue;
-      if (!via) via = p;
+      const GraphStatistics::Fanout fanout = statistics_.parents(atom.op, p, atom.symbol);
+      if (!via || fanout.entries < parents.entries) {
+        via = p;
+        parents = fanout;
+      }
+      fitting = std::min(fitting, fanout.fitting);
       if (joined++ != 0) selectivity /= std::max(1.0, std::min(classes, rows));
     }
     if (joined == 0) return std::nullopt;
     for (std::uint32_t c = 0; c < atom.constants; ++c) selectivity *= kConstantSelectivity;
-    const double bindings = incoming * rows / classes * selectivity;
+    const double bindings = incoming * fitting * selectivity;
     Candidate best{{index, Step::Kind::kGround, 0, 0, bindings}, 0};
     if (has_class && atom.kid_slots.empty() && !atom.symbol.is_none()) return best;
     best.cost = std::numeric_limits<double>::infinity();
@@ -65,9 +74,8 @@ class Orderer {
       best.access = {index, kind, position, visited, bindings};
       best.cost = visited;
     };
-    if (has_class)
-      consider(Step::Kind::kMembers, 0, incoming * statistics_.share_with(atom.op) * statistics_.members_per_class());
-    if (via) consider(Step::Kind::kParents, *via, incoming * statistics_.parents_per_class());
+    if (has_class) consider(Step::Kind::kMembers, 0, incoming * members.entries);
+    if (via) consider(Step::Kind::kParents, *via, incoming * parents.entries);
     if (!atom.symbol.is_none() && !atom.kid_slots.empty() && joined == atom.kid_slots.size() + (has_class ? 1U : 0U))
       consider(Step::Kind::kLookup, 0, incoming * kLookupRows);
     return best;

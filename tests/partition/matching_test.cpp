@@ -70,12 +70,45 @@ TEST(Matching, AJoinInAnotherOrderFindsTheSame) {
     for (const bool many_g : {true, false}) {
       statistics.rows_of_operator[g.value] = many_g ? 1000 : 1;
       statistics.rows_of_operator[h.value] = many_g ? 1 : 1000;
+      statistics.parents_over_edges.clear();
+      statistics.members_over_edges.clear();
       replan(f.plans[0], f.symbols, statistics);
       second.push_back(f.plans[0].variants[0].steps[1].op);
       EXPECT_EQ(match(search, f.plans, true).matches, std::vector<std::uint64_t>{2});
     }
     EXPECT_EQ(second, (std::vector<OperatorId>{h, g}));
   });
+}
+
+// (f hub n0) … (f hub n999) and as many (f mi ni): an average class has one parent, an average edge leads to the hub
+// every other time.
+TEST(Matching, FanOutsAreAveragesOverEdges) {
+  constexpr int kPairs = 1000;
+  std::string text = "(rewrite pair (p (f ?a ?b) (f ?a ?c)) (f ?b ?c))\n(start";
+  for (int i = 0; i < kPairs; ++i) {
+    const std::string n = std::to_string(i);
+    text += " (f hub n" + n + ") (f m" + n + " n" + n + ")";
+  }
+  text += ")\n";
+  for (const int ranks : {1, 2, 3}) {
+    LocalWorld(ranks).run([&](Exchange& exchange) {
+      Fixture f(text);
+      Search search(exchange, f.language, f.symbols, f.set.rules, {});
+      search.start(f.set.start);
+      const GraphStatistics statistics = count_statistics(search.partition(), f.plans);
+      const OperatorId op = f.symbols.intern_operator(Name("f"));
+      const GraphStatistics::Fanout through_first = statistics.parents(op, 0, SymbolId());
+      const GraphStatistics::Fanout through_second = statistics.parents(op, 1, SymbolId());
+      EXPECT_GT(through_first.fitting, kPairs / 5.0) << "half the edges lead to the hub";
+      EXPECT_LT(through_first.fitting, kPairs * 1.0);
+      EXPECT_GT(through_second.fitting, 0.5);
+      EXPECT_LT(through_second.fitting, 6.0) << "two parents each";
+      // From a new f of the pair, the way up to p is the one to take: not to all that share ?a.
+      replan(f.plans[0], f.symbols, statistics);
+      for (const std::size_t start : {1U, 2U})
+        EXPECT_EQ(f.plans[0].variants[start].steps[1].op, f.symbols.intern_operator(Name("p")));
+    });
+  }
 }
 
 TEST(Matching, RulesThatBeginAlikeCostNoMoreThanOne) {
