@@ -137,10 +137,8 @@ std::uint32_t Analysis::run(const std::vector<MadeRow>& made, std::span<const Ru
         if (graph_.classes[cls].data != data) set_data(cls, data, item.known_before != 0);
       }
     });
-    partition_.exchange.name_step("any changed");
-    partition_.exchange.all_reduce(std::span(&busy, 1), Reduction::kMax);
     if (!queue_.empty()) busy = 1;
-    partition_.exchange.name_step("any queued");
+    partition_.exchange.name_step("any busy");
     partition_.exchange.all_reduce(std::span(&busy, 1), Reduction::kMax);
   }
   changed_.clear();
