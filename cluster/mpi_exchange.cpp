@@ -14,6 +14,9 @@ namespace tessera {
 namespace {
 
 constexpr int kTag = 1;
+// Tags of a sparse superstep; its communicators are others.
+constexpr int kShort = 1;         // the message itself
+constexpr int kAnnouncement = 2;  // the length of a long one, 8 bytes
 constexpr std::size_t kLargestCount = std::numeric_limits<int>::max();
 
 MPI_Op operation(Reduction reduction) {
@@ -40,7 +43,7 @@ void open(Inbox& inbox, std::span<const std::uint64_t> sizes) {
 
 }  // namespace
 
-MpiExchange::MpiExchange(MPI_Comm world, Limits limits) : limits_(limits) {
+MpiExchange::MpiExchange(MPI_Comm world, ExchangeWay way, Limits limits) : limits_(limits) {
   check_mpi(MPI_Comm_dup(world, &world_), "MPI_Comm_dup");
   check_mpi(MPI_Comm_set_errhandler(world_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
   check_mpi(MPI_Comm_rank(world_, &rank_), "MPI_Comm_rank");
@@ -51,8 +54,13 @@ MpiExchange::MpiExchange(MPI_Comm world, Limits limits) : limits_(limits) {
   limits_.contiguous = std::min(limits_.contiguous, kLargestCount);
   sent_.resize(ranks);
   received_.resize(ranks);
-  for (std::vector<int>* numbers : {&send_counts_, &send_offsets_, &receive_counts_, &receive_offsets_}) {
-    numbers->resize(ranks);
+  receive_counts_.resize(ranks);
+  receive_offsets_.resize(ranks);
+  if (chosen_way(way, size_) == ExchangeWay::kSparse) {
+    sparse_.emplace(world_);
+  } else {
+    send_counts_.resize(ranks);
+    send_offsets_.resize(ranks);
   }
 }
 
@@ -63,13 +71,65 @@ MpiExchange::~MpiExchange() {
 void MpiExchange::all_to_all(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) {
   const CallTimer timer(traffic_.wait_seconds);
   CHECK(outgoing.size() == static_cast<std::size_t>(size_));
+  if (sparse_)
+    exchange_sparse(outgoing, inbox);
+  else
+    exchange_dense(outgoing, inbox);
+  ++traffic_.exchanges;
+}
+
+void MpiExchange::exchange_dense(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) {
   for (std::size_t d = 0; d < outgoing.size(); ++d) sent_[d] = outgoing[d].size();
   check_mpi(MPI_Alltoall(sent_.data(), 1, MPI_UINT64_T, received_.data(), 1, MPI_UINT64_T, world_), "MPI_Alltoall");
   open(inbox, received_);
   start_direct(outgoing, inbox);
   exchange_packed(outgoing, inbox);
-  check_mpi(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
-  count(outgoing);
+  finish_direct();
+  for (std::size_t p = 0; p < outgoing.size(); ++p) {
+    if (p == static_cast<std::size_t>(rank_)) continue;
+    count_sent(sent_[p]);
+    count_received(received_[p]);
+  }
+}
+
+// Loops over ranks only to find whom to send to and to lay out the inbox.
+void MpiExchange::exchange_sparse(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) {
+  const auto me = static_cast<std::size_t>(rank_);
+  bool direct = false;
+  for (std::size_t d = 0; d < outgoing.size(); ++d) {
+    sent_[d] = outgoing[d].size();
+    if (sent_[d] == 0 || d == me) continue;
+    if (is_packed(sent_[d])) {
+      sparse_->send(static_cast<int>(d), kShort, outgoing[d]);
+    } else {
+      sparse_->send(static_cast<int>(d), kAnnouncement, std::as_bytes(std::span(sent_).subspan(d, 1)));
+      direct = true;
+    }
+    count_sent(sent_[d]);
+  }
+  sparse_->finish();
+  std::fill(received_.begin(), received_.end(), 0);
+  received_[me] = sent_[me];
+  for (const SparseMessages::Arrival& arrival : sparse_->arrivals()) {
+    std::uint64_t length = arrival.length;
+    if (arrival.tag == kAnnouncement) {
+      CHECK(arrival.length == sizeof(length));
+      std::memcpy(&length, sparse_->bytes(arrival).data(), sizeof(length));
+      direct = true;
+    }
+    received_[static_cast<std::size_t>(arrival.source)] = length;
+    count_received(length);
+  }
+  open(inbox, received_);
+  if (direct) start_direct(outgoing, inbox);
+  for (const SparseMessages::Arrival& arrival : sparse_->arrivals()) {
+    if (arrival.tag != kShort) continue;
+    const std::span<const std::byte> bytes = sparse_->bytes(arrival);
+    std::memcpy(inbox.bytes.data() + inbox.offset[static_cast<std::size_t>(arrival.source)], bytes.data(),
+                bytes.size());
+  }
+  keep_own(outgoing, inbox);
+  if (direct) finish_direct();
 }
 
 // Starts sending and receiving what is too long to be packed. Pieces of one message arrive in order: same source and
@@ -100,6 +160,10 @@ void MpiExchange::start_direct(std::span<const std::vector<std::byte>> outgoing,
   }
 }
 
+void MpiExchange::finish_direct() {
+  check_mpi(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
+}
+
 void MpiExchange::exchange_packed(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) {
   const auto me = static_cast<std::size_t>(rank_);
   // Straight into the inbox if its offsets fit MPI's ints, else through a buffer of the packed messages alone.
@@ -121,9 +185,7 @@ void MpiExchange::exchange_packed(std::span<const std::vector<std::byte>> outgoi
   check_mpi(MPI_Alltoallv(send_buffer_.data(), send_counts_.data(), send_offsets_.data(), MPI_BYTE, into,
                           receive_counts_.data(), receive_offsets_.data(), MPI_BYTE, world_),
             "MPI_Alltoallv");
-  if (!outgoing[me].empty()) {
-    std::memcpy(inbox.bytes.data() + inbox.offset[me], outgoing[me].data(), outgoing[me].size());
-  }
+  keep_own(outgoing, inbox);
   if (in_place) return;
   for (std::size_t p = 0; p < outgoing.size(); ++p) {
     const auto length = static_cast<std::size_t>(receive_counts_[p]);
@@ -132,15 +194,21 @@ void MpiExchange::exchange_packed(std::span<const std::vector<std::byte>> outgoi
   }
 }
 
-void MpiExchange::count(std::span<const std::vector<std::byte>> outgoing) {
-  ++traffic_.exchanges;
-  for (std::size_t p = 0; p < outgoing.size(); ++p) {
-    if (p == static_cast<std::size_t>(rank_)) continue;
-    traffic_.bytes_sent += sent_[p];
-    traffic_.bytes_received += received_[p];
-    traffic_.messages_sent += sent_[p] > 0 ? 1U : 0U;
-    traffic_.messages_received += received_[p] > 0 ? 1U : 0U;
-  }
+// This rank's message to itself.
+void MpiExchange::keep_own(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) const {
+  const auto me = static_cast<std::size_t>(rank_);
+  if (outgoing[me].empty()) return;
+  std::memcpy(inbox.bytes.data() + inbox.offset[me], outgoing[me].data(), outgoing[me].size());
+}
+
+void MpiExchange::count_sent(std::uint64_t bytes) {
+  traffic_.bytes_sent += bytes;
+  traffic_.messages_sent += bytes > 0 ? 1U : 0U;
+}
+
+void MpiExchange::count_received(std::uint64_t bytes) {
+  traffic_.bytes_received += bytes;
+  traffic_.messages_received += bytes > 0 ? 1U : 0U;
 }
 
 void MpiExchange::all_reduce(std::span<std::uint64_t> values, Reduction reduction) {

@@ -81,9 +81,9 @@ MPI_Comm MpiSession::mpi() {
   return world_;
 }
 
-std::unique_ptr<Exchange> MpiSession::make_exchange() {
+std::unique_ptr<Exchange> MpiSession::make_exchange(ExchangeWay way) {
   if (size_ == 1) return std::make_unique<SoloExchange>();
-  return std::make_unique<MpiExchange>(world_);
+  return std::make_unique<MpiExchange>(world_, way);
 }
 
 bool MpiSession::all_ranks_failed() const {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string_view>
 
+#include "cluster/exchange_way.hpp"
 #include "partition/exchange.hpp"
 
 namespace tessera {
@@ -44,8 +45,9 @@ class MpiSession {
   // started.
   [[nodiscard]] MPI_Comm mpi();
 
-  // The exchange for this world: SoloExchange for one rank, else MpiExchange. Collective. Must end before the session.
-  [[nodiscard]] std::unique_ptr<Exchange> make_exchange();
+  // The exchange for this world: SoloExchange for one rank, else MpiExchange. Collective, with the same
+  // `way` on all ranks. Must end before the session.
+  [[nodiscard]] std::unique_ptr<Exchange> make_exchange(ExchangeWay way = ExchangeWay::kAuto);
 
   // Runs the job: calls body on every rank and returns the exit code for main. An exception is printed to standard
   // error and becomes its exit code (exit_code_of): once, by rank 0, if all ranks failed (errors that were agreed on),

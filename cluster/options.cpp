@@ -82,6 +82,17 @@ void set_shards(Options& options, const std::string& value) {
   if (!std::has_single_bit(static_cast<unsigned>(options.shards))) refuse(value, expected);
 }
 
+void set_exchange(Options& options, const std::string& value) {
+  if (value == "auto")
+    options.exchange = ExchangeWay::kAuto;
+  else if (value == "dense")
+    options.exchange = ExchangeWay::kDense;
+  else if (value == "sparse")
+    options.exchange = ExchangeWay::kSparse;
+  else
+    refuse(value, "auto, dense or sparse");
+}
+
 void set_seed(Options& options, const std::string& value) {
   const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), options.seed);
   if (error != std::errc() || stop != value.data() + value.size()) refuse(value, "a number from 0 to 2^64 - 1");
@@ -121,6 +132,10 @@ const Entry kTable[] = {
      [](Options& o, const std::string& v) { o.threads = parse_small(v, kMostThreads, "a number from 1 to 1024"); }},
     {"--shards", "S", kOnBoth, false, kMachine,
      "shards of each rank, a power of two (default: chosen from the threads); results do not depend on it", set_shards},
+    {"--exchange", "auto|dense|sparse", kOnBoth, false, kMachine,
+     "how ranks under mpirun exchange messages: dense: all with all in every superstep; sparse: only those that have "
+     "something to send; auto: dense below 64 ranks (default); results do not depend on it",
+     set_exchange},
     {"--virtual-ranks", "N", kOnBoth, false, kMachine,
      "divide the e-graph among N ranks within this process, a thread each: to study a distributed run without mpirun",
      [](Options& o, const std::string& v) {

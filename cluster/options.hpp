@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "cluster/exchange_way.hpp"
+
 namespace tessera {
 
 // The exit codes of the program, as --help documents them.
@@ -73,8 +75,9 @@ struct Options {
   std::uint64_t time_limit_ms = 0;
 
   // 0: chosen from the machine
-  int threads = 0;  // of each rank
-  int shards = 0;   // of each rank; a power of two
+  int threads = 0;                            // of each rank
+  int shards = 0;                             // of each rank; a power of two
+  ExchangeWay exchange = ExchangeWay::kAuto;  // of the ranks that mpirun started
 
   // For scaling studies
   std::filesystem::path record_work;  // empty: nothing is recorded

@@ -49,7 +49,7 @@ int run_ranks(const Options& options, MpiSession& session,
   if (!options.record_work.empty() && session.rank() == 0) check_writable(options.record_work);
   Resources resources = share_of(this_machine(session.local_size()), options);
   if (options.virtual_ranks == 0) {
-    const std::unique_ptr<Exchange> exchange = session.make_exchange();
+    const std::unique_ptr<Exchange> exchange = session.make_exchange(options.exchange);
     return run_recorded(options, *exchange, resources, body);
   }
   // Virtual ranks share the process, and so its memory limit; a thread each unless more are asked for.

@@ -83,6 +83,18 @@ class Idle(unittest.TestCase):
             self.assertGreater(said["iteration_us"], 0)
             self.assertEqual(said["exchanges"] > 0, ranks > 1)
 
+    def test_dense_and_sparse_exchanges(self):
+        done = run(MPIEXEC, "-np", 4, BUILD / "bin" / "exchange_ways", "16")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([(line["ranks"], line["peers"], line["bytes"]) for line in said],
+                         [(4, 0, 16), (4, 1, 16), (4, 3, 16)])
+        self.assertTrue(all(line["dense_us"] > 0 and line["sparse_us"] > 0 for line in said))
+        for wrong in ("-1", "4k", "100000000"):
+            done = run(BUILD / "bin" / "exchange_ways", wrong)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("usage", done.stderr)
+
     def test_bad_options(self):
         for arguments in (("--threads", "0"), ("--threads", "x"), ("--batches", "1000"), ("--size", "1"), ("7",)):
             done = run(BUILD / "bin" / "idle_superstep", *arguments)

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,22 @@ TEST(Options, DefaultsOfSearch) {
   EXPECT_EQ(options.verbosity, Verbosity::kNormal);
   EXPECT_EQ(options.match_limit, 0U);
   EXPECT_TRUE(options.banned.empty() && options.pinned.empty() && options.match_limits.empty());
+}
+
+TEST(Options, Exchange) {
+  EXPECT_EQ(accepted({"search"}).exchange, ExchangeWay::kAuto);
+  EXPECT_EQ(accepted({"search", "--exchange", "auto"}).exchange, ExchangeWay::kAuto);
+  EXPECT_EQ(accepted({"search", "--exchange", "sparse"}).exchange, ExchangeWay::kSparse);
+  EXPECT_EQ(accepted({"saturate", "math", "--exchange=dense"}).exchange, ExchangeWay::kDense);
+  EXPECT_THAT(refused({"search", "--exchange", "nbx"}),
+              HasSubstr("--exchange: found 'nbx', expected auto, dense or sparse"));
+}
+
+TEST(Options, HelpNamesTheThresholdOfTheExchange) {
+  std::istringstream help(std::get<ExitRequest>(parse({"search", "--help"})).text);
+  std::string words;  // a space between any two: lines are broken anywhere
+  for (std::string word; help >> word;) words += word + " ";
+  EXPECT_THAT(words, HasSubstr("dense below " + std::to_string(kSparseFromRanks) + " ranks"));
 }
 
 TEST(Options, ScalingStudies) {

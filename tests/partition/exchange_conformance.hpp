@@ -47,6 +47,7 @@ inline void exchange_and_check(Exchange& exchange, int rounds, const LengthOf& l
   Inbox inbox;  // reused: what an earlier round left must not show
   for (int round = 0; round < rounds; ++round) {
     std::vector<Bytes> outgoing;
+    outgoing.reserve(static_cast<std::size_t>(size));
     for (int d = 0; d < size; ++d) outgoing.push_back(message(me, d, round, length(me, d, round)));
     const std::vector<Bytes> untouched = outgoing;
     exchange.all_to_all(outgoing, inbox);

@@ -176,6 +176,14 @@ class SaturationReport(ProgramTest):
         for report in reports:
             self.assertEqual(sum(rank["enodes"] for rank in report["ranks"]), report["iterations"][-1]["enodes"])
 
+    def test_the_same_however_messages_are_exchanged(self):
+        reports = [self.report("--exchange", way, ranks=3) for way in ("dense", "sparse", "auto")]
+        self.assertEqual(len({report["digest"] for report in reports}), 1)
+        traffic = [[(rank["bytes_sent"], rank["messages_sent"]) for rank in report["ranks"]] for report in reports]
+        self.assertGreater(traffic[0][0][0], 0)
+        self.assertEqual(traffic[0], traffic[1])
+        self.assertEqual(traffic[0], traffic[2])
+
     def test_a_file_that_cannot_be_written(self):
         for ranks in (None, 2):
             outcome = tessera("saturate", "assoc10", "--iterations", 2, "--report", "no/such/folder/r.json", "--quiet",
