@@ -7,14 +7,16 @@ bytes arrives o + (k-1)G + L + o after it was begun, and the next may follow max
 
 Collectives are the algorithms that MPI libraries use (Thakur, Rabenseifner and Gropp, IJHPCA 2005): Bruck's or pairwise
 for all-to-all, recursive doubling or Rabenseifner's for all-reduce, Bruck's or a ring for all-gather; the cheaper one.
-The sparse exchange is NBX (Hoefler, Siebert and Lumsdaine, PPoPP 2010); the hierarchical one goes over a grid of about
-sqrt(P) x sqrt(P) ranks in two hops.
+The sparse exchange is NBX (Hoefler, Siebert and Lumsdaine, PPoPP 2010), whose messages are acknowledged; an announced
+one tells all ranks sizes as a dense one, and then sends only what there is; the hierarchical one goes over a grid of
+about sqrt(P) x sqrt(P) ranks in two hops. The program is dense on few ranks and sparse on many.
 """
 
 import dataclasses
 import math
 
-EXCHANGES = ("dense", "sparse", "grid")
+EXCHANGES = ("program", "dense", "sparse", "announced", "grid")
+SPARSE_FROM_RANKS = 64  # what the program does: kSparseFromRanks, cluster/exchange_way.hpp
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Network:
     o: float = 0.3e-6
     g: float = 0.15e-6
     G: float = 0.08e-9            # 12.5 GB/s
+    ack: float = 0.15e-6          # the processor's time to send or to receive an acknowledgement: no matching, no data
     copy: float = 0.10e-9         # to move a byte within memory, packing and unpacking included twice
     peer: float = 4e-9            # the program's own loop over ranks, for each rank and exchange
     word: float = 1e-9            # to combine 8 bytes in a reduction
@@ -36,11 +39,16 @@ class Network:
     def message(self, size):
         return 2 * self.o + self.L + max(0, size - 1) * self.G
 
-    def messages(self, count, size):
+    def messages(self, count, size, acknowledged=False):
         """A rank sends and receives `count` messages of `size` bytes in all, one after the other."""
         if count <= 0:
             return 0.0
-        return (math.ceil(count) - 1) * max(self.g, 2 * self.o) + 2 * self.o + self.L + size * self.G
+        gap = max(self.g, 2 * self.o)
+        last = 2 * self.o + self.L + size * self.G
+        if acknowledged:
+            gap = max(2 * self.g, 2 * (self.o + self.ack))
+            last += 2 * self.ack + self.L
+        return (math.ceil(count) - 1) * gap + last
 
     def all_reduce(self, ranks, size):
         if ranks < 2:
@@ -74,13 +82,18 @@ class Network:
         if ranks < 2:
             return {}
         size_cost = size * (self.G + self.copy)
+        if kind == "program":
+            kind = "sparse" if ranks >= SPARSE_FROM_RANKS else "dense"
         if kind == "dense":  # counts from all to all, then a message to each, empty or not
             return {"counts": self.counts(ranks), "messages": self.messages(ranks - 1, 0), "bytes": size_cost,
                     "loops": 6 * ranks * self.peer}
-        if kind == "sparse":  # synchronous sends to those concerned, and a barrier that tells that all have arrived
+        if kind == "announced":
+            return {"counts": self.counts(ranks), "messages": self.messages(peers, 0), "bytes": size_cost,
+                    "loops": 5 * ranks * self.peer}
+        if kind == "sparse":  # messages to those concerned, and a barrier that tells that all have arrived
             barrier = math.ceil(math.log2(ranks)) * (2 * self.o + self.L)
-            return {"counts": barrier, "messages": self.messages(peers, 0) + (self.L if peers else 0),
-                    "bytes": size_cost, "loops": 2 * ranks * self.peer}
+            return {"counts": barrier, "messages": self.messages(peers, 0, acknowledged=True),
+                    "bytes": size_cost, "loops": 3 * ranks * self.peer}
         side = math.ceil(math.sqrt(ranks))  # grid: rows, then columns; a byte moves twice
         hop = self.counts(side) + self.messages(side - 1, 0)
         return {"counts": 2 * self.counts(side), "messages": 2 * (hop - self.counts(side)), "bytes": 2 * size_cost,

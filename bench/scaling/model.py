@@ -23,7 +23,7 @@ PHASES = ("match", "apply", "merge", "rebuild", "analyze", "")  # "": between ph
 class Design:
     """How the program uses the network; the first is what it does."""
 
-    def __init__(self, name, exchange="dense", fused=False, balanced=False, rounds=1.0, empty=True):
+    def __init__(self, name, exchange="program", fused=False, balanced=False, rounds=1.0, empty=True):
         self.name = name
         self.exchange = exchange
         self.fused = fused        # reductions travel with the counts of an exchange beside them
@@ -34,7 +34,9 @@ class Design:
 
 DESIGNS = (
     Design("as it is"),
-    Design("sparse exchange (NBX)", exchange="sparse"),
+    Design("dense exchanges only", exchange="dense"),
+    Design("sparse exchanges only", exchange="sparse"),
+    Design("announced exchange", exchange="announced"),
     Design("two-hop grid exchange", exchange="grid"),
     Design("fused reductions", fused=True),
     Design("no exchanges that are always empty", empty=False),
@@ -197,7 +199,8 @@ def replay(record, network, cores=None, switch=0.0):
         total += work
         if step.call == "alltoall":
             size = max(max(step.sent), max(step.received))
-            total += sum(network.exchange(record.ranks, "dense", size, 0).values())
+            peers = max(max(step.messages_sent), max(step.messages_received))
+            total += sum(network.exchange(record.ranks, "program", size, peers).values())
         elif step.call == "reduce":
             total += network.all_reduce(record.ranks, step.largest)
         elif step.call == "gather":
@@ -235,6 +238,7 @@ def parser():
     result.add_argument("--ranks-per-port", type=int, default=1, help="ranks that share a network port (default 1)")
     network = loggp.Network()
     for name, scale, unit in (("L", 1e6, "us"), ("o", 1e6, "us"), ("g", 1e6, "us"), ("G", 1e9, "ns/byte"),
+                              ("ack", 1e6, "us"),
                               ("copy", 1e9, "ns/byte"), ("peer", 1e9, "ns/rank")):
         default = getattr(network, name) * scale
         result.add_argument(f"--{name}", type=float, default=default, metavar=unit.split("/", maxsplit=1)[0],
@@ -245,7 +249,7 @@ def parser():
 
 def network_of(arguments):
     network = loggp.Network(L=arguments.L * 1e-6, o=arguments.o * 1e-6, g=arguments.g * 1e-6, G=arguments.G * 1e-9,
-                            copy=arguments.copy * 1e-9, peer=arguments.peer * 1e-9)
+                            ack=arguments.ack * 1e-6, copy=arguments.copy * 1e-9, peer=arguments.peer * 1e-9)
     return network.with_ranks_per_port(arguments.ranks_per_port)
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import pathlib
+import re
 import sys
 import tempfile
 import unittest
@@ -22,7 +23,8 @@ import skew_inputs  # noqa: E402
 import weak_inputs  # noqa: E402
 from work_record import Rates, RecordError, groups_of, nonnegative_least_squares, read_record  # noqa: E402
 
-PLAIN = loggp.Network(L=5.0, o=1.0, g=3.0, G=0.5, copy=0.0, peer=0.0, word=0.0)
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PLAIN = loggp.Network(L=5.0, o=1.0, g=3.0, G=0.5, ack=0.5, copy=0.0, peer=0.0, word=0.0)
 
 
 def step_line(ranks, **changes):
@@ -77,11 +79,28 @@ class LogGP(unittest.TestCase):
         self.assertEqual(dense["messages"], 2 * 3.0 + 7.0)  # to all three others, for one of them
         self.assertEqual(dense["bytes"], 50.0)
         sparse = PLAIN.exchange(4, "sparse", 100, 1)
-        self.assertEqual(sparse, {"counts": 14.0, "messages": 12.0, "bytes": 50.0, "loops": 0.0})
+        # A barrier of two rounds; a message and its acknowledgement: 7 there, 0.5 + 5 + 0.5 back.
+        self.assertEqual(sparse, {"counts": 14.0, "messages": 13.0, "bytes": 50.0, "loops": 0.0})
+        announced = PLAIN.exchange(4, "announced", 100, 1)
+        self.assertEqual(announced, {"counts": dense["counts"], "messages": 7.0, "bytes": 50.0, "loops": 0.0})
         grid = PLAIN.exchange(16, "grid", 100, 1)
         self.assertEqual(grid["messages"], 2 * (2 * 3.0 + 7.0))  # rows of four, then columns of four
         self.assertEqual(grid["bytes"], 100.0)
         self.assertEqual(PLAIN.exchange(1, "dense", 100, 0), {})
+
+    def test_acknowledged_messages_one_after_the_other(self):
+        self.assertEqual(PLAIN.messages(0, 0, acknowledged=True), 0.0)
+        self.assertEqual(PLAIN.messages(3, 0, acknowledged=True), 2 * 6.0 + 13.0)  # a gap for each of the two: 2 g
+        slow = loggp.Network(L=5.0, o=3.0, g=1.0, G=0.0, ack=2.0)
+        self.assertEqual(slow.messages(3, 0, acknowledged=True), 2 * 10.0 + 2 * 3.0 + 5.0 + 2 * 2.0 + 5.0)
+
+    def test_the_program_is_dense_on_few_ranks_and_sparse_on_many(self):
+        header = (ROOT / "cluster" / "exchange_way.hpp").read_text(encoding="utf-8")
+        self.assertIn(f"constexpr int kSparseFromRanks = {loggp.SPARSE_FROM_RANKS};", header)
+        few, many = loggp.SPARSE_FROM_RANKS - 1, loggp.SPARSE_FROM_RANKS
+        self.assertEqual(PLAIN.exchange(few, "program", 10, 3), PLAIN.exchange(few, "dense", 10, 3))
+        self.assertEqual(PLAIN.exchange(many, "program", 10, 3), PLAIN.exchange(many, "sparse", 10, 3))
+        self.assertEqual(model.DESIGNS[0].exchange, "program")
 
     def test_ranks_that_share_a_port(self):
         shared = PLAIN.with_ranks_per_port(4)
@@ -207,11 +226,15 @@ class Records(Folder):
         self.assertEqual(code, 0)
         self.assertIn("it falls below 50 % at more than 4096 ranks", out)
         self.assertIn("do 1.00 times the work of one", out)
-        # A step is 8 ms / P of work, and P - 2 gaps of 100 ns between its messages: as much at P = 284.
-        code, out, _ = self.run_model(*paths, *free, "--g", "0.1")
+        # A step is 8 ms / P of work, and P - 2 gaps between the messages of a dense exchange: with gaps of 5.26 us as
+        # much at P = 40, with gaps of 0.1 us at P = 284, where the program is sparse and has nothing to send.
+        code, out, _ = self.run_model(*paths, *free, "--g", "5.263", "--ranks", "2,16,32,36,44,50,60")
         found = int(out.split("it falls below 50 % at ")[1].split(" ")[0])
-        self.assertAlmostEqual(found, 284, delta=20)
+        self.assertAlmostEqual(found, 40, delta=1)
         self.assertIn("match: partials, alltoall, messages", out)
+        code, out, _ = self.run_model(*paths, *free, "--g", "0.1")
+        self.assertRegex(out, r"as it is +> 4096 ")
+        self.assertAlmostEqual(int(re.search(r"dense exchanges only +(\d+) ", out)[1]), 284, delta=20)
 
     def test_runs_that_differ_are_refused(self):
         code, _, err = self.run_model(self.perfect(2, input="a"), self.perfect(4, input="b"))
