@@ -44,7 +44,9 @@ class MatchPhase {
     std::size_t work = 0;
     for (const Unit& unit : units_) work += (unit.rows.size() + unit.classes.size()) * unit.weight;
     const auto tasks = static_cast<std::size_t>(threads_);
-    for (std::size_t t = 0; t < tasks; ++t) result_.outputs.emplace_back(request_.plans.size(), walks_, branches_);
+    for (std::size_t t = 0; t < tasks; ++t)
+      result_.outputs.emplace_back(request_.plans.size(), walks_, branches_).slots_left =
+          request_.store_bytes / sizeof(std::uint32_t) / tasks;
     MatchTraveller traveller(partition_, programs_, result_.foreign, tasks);
     remote_ = partition_.alone() ? nullptr : &traveller;
     share(units_.size(), work >= kFewRows, [&](Matcher& matcher, std::size_t u) {
@@ -215,6 +217,7 @@ class MatchPhase {
     double seconds = 0;
     for (const MatchOutput& out : result_.outputs) {
       seconds += out.seconds;
+      result_.overflowed = result_.overflowed || out.overflowed;
       for (std::size_t r = 0; r < rules; ++r) result_.matches[r] += out.count[r];
       for (std::size_t w = 0; w < walks_; ++w) result_.visited_by_walk[w] += out.visited[w];
       for (std::size_t b = 0; b < branches_; ++b) result_.passed_by_branch[b] += out.passed[b];

@@ -36,6 +36,7 @@ struct MatchResult {
   std::vector<std::uint64_t> passed_by_branch;  // this rank, branches of all programs
   std::vector<StepCounts> steps;                // if the request asks for them; the same steps on all ranks
   std::uint32_t supersteps = 0;                 // steps of the longest active plan: the same on any number of ranks
+  bool overflowed = false;                      // this rank found more than it was to store: matches are missing
 };
 
 struct MatchRequest {
@@ -47,6 +48,7 @@ struct MatchRequest {
       class_data_stamp;  // by class id: iteration in which e-class data last changed; may be empty
   // Per rule: the leaders that its given variables stand for, complete if the rule is active. Empty: no rule has any.
   std::span<const std::vector<GlobalId>> given = {};
+  std::size_t store_bytes = ~std::size_t{0};  // this rank's matches may take; beyond, they are counted only
   bool count_steps = false;
   ProgramCache* cache = nullptr;  // programs of these plans; none: they are made for this call
 };

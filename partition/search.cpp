@@ -172,7 +172,7 @@ const IterationRecord& Search::iterate() {
     PhaseTimer timer(partition_.exchange, record, Phase::kMatch);
     plan_if_worthwhile();
     matches = run_match_phase(partition_, {plans_, active, seen, store_limit, analysis_.data_stamp(), given,
-                                           options_.explain_plan, &programs_});
+                                           memory_left(), options_.explain_plan, &programs_});
     if (options_.explain_plan) plan_report_.add(matches);
   }
   record.phases[static_cast<std::size_t>(Phase::kMatch)].supersteps = matches.supersteps;
@@ -180,7 +180,8 @@ const IterationRecord& Search::iterate() {
 
   // What was matched is given up rather than applied on top of too much memory; the rules stay behind and would match
   // it again.
-  if (over_memory_limit()) stopped_ = StopReason::kMemory;
+  if (options_.memory_limit_bytes > 0 && any_rank(matches.overflowed || memory_left() == 0))
+    stopped_ = StopReason::kMemory;
   const Scheduler before = scheduler_;
   std::vector<char> apply(rules_.size(), 0);
   bool waiting = false;
@@ -231,10 +232,8 @@ void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector
   ApplyResult applied;
   {
     PhaseTimer timer(partition_.exchange, record, Phase::kApply);
-    applied = run_apply_phase(partition_, plans_, apply, matches, [this](std::size_t growth) {
-      return out_of_time() ||
-             (options_.memory_limit_bytes > 0 && resident_bytes() + growth >= options_.memory_limit_bytes);
-    });
+    applied = run_apply_phase(partition_, plans_, apply, matches,
+                              [this](std::size_t growth) { return out_of_time() || memory_left() <= growth; });
     if (applied.stopped) stopped_ = any_rank(out_of_time()) ? StopReason::kTime : StopReason::kMemory;
     partition_.notify_homes();
     matches = {};
@@ -282,9 +281,12 @@ bool Search::any_rank(bool here) {
   return any != 0;
 }
 
-bool Search::over_memory_limit() {
-  return options_.memory_limit_bytes > 0 && any_rank(resident_bytes() >= options_.memory_limit_bytes);
+std::size_t Search::memory_left() const {
+  if (options_.memory_limit_bytes == 0) return ~std::size_t{0};
+  return options_.memory_limit_bytes - std::min(options_.memory_limit_bytes, resident_bytes());
 }
+
+bool Search::over_memory_limit() { return options_.memory_limit_bytes > 0 && any_rank(memory_left() == 0); }
 
 bool Search::out_of_time() const { return options_.time_limit_s > 0 && now_s() - started_s_ >= options_.time_limit_s; }
 

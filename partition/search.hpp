@@ -107,6 +107,7 @@ class Search {
   void apply_merge_rebuild_analyze(MatchResult& matches, const std::vector<char>& apply, IterationRecord& record);
   void count();
   [[nodiscard]] bool out_of_time() const;
+  [[nodiscard]] std::size_t memory_left() const;  // bytes to the limit of this rank
   // These are collective.
   void plan_if_worthwhile();
   [[nodiscard]] bool any_rank(bool here);

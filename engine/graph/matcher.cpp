@@ -66,7 +66,7 @@ inline void Matcher::load(const MatchArm& arm, RowId row, const Row& r) {
 }
 
 inline void Matcher::emit(const MatchBranch::Emit& emit) {
-  if (++out_.count[emit.rule] > store_limit_[emit.rule]) return;
+  if (++out_.count[emit.rule] > store_limit_[emit.rule] || !out_.take(emit.slots.size())) return;
   std::uint32_t* to = out_.slots[emit.rule].extend(emit.slots.size());
   if (!emit.has_attributes) {
     for (const Place& place : emit.slots) *to++ = registers_[place.reg];
@@ -344,6 +344,7 @@ void Matcher::emit_rows(const MatchArm& arm, const MatchBranch::Emit& emit, std:
   const std::size_t stored = static_cast<std::size_t>(std::min<std::uint64_t>(count, room));
   const std::size_t columns = arm.loads.size();
   const std::size_t slots = emit.slots.size();
+  if (!out_.take(stored * slots)) return;
   std::uint32_t* to = out_.slots[emit.rule].extend(stored * slots);
   for (std::size_t s = 0; s < slots; ++s) {
     if (emit.columns[s] == kNoPosition) {

@@ -57,13 +57,23 @@ struct LongWalk {
 struct MatchOutput {
   MatchOutput(std::size_t rules, std::size_t walks, std::size_t branches)
       : slots(rules), count(rules, 0), visited(walks, 0), passed(branches, 0) {}
-  std::vector<SlotBuffer> slots;       // per rule: count * slot_count, or fewer if the rule is over its limit
-  std::vector<std::uint64_t> count;    // per rule
-  std::vector<std::uint64_t> visited;  // per walk of all programs: rows looked at, a measure of work
-  std::vector<std::uint64_t> passed;   // per branch of all programs: rows that met its checks and conditions
-  std::vector<LongWalk> long_walks;    // left for later
-  std::size_t left_words = 0;          // that long_walks take up, 4 bytes each
+  std::vector<SlotBuffer> slots;             // per rule: count * slot_count, or fewer if the rule is over its limit
+  std::vector<std::uint64_t> count;          // per rule
+  std::vector<std::uint64_t> visited;        // per walk of all programs: rows looked at, a measure of work
+  std::vector<std::uint64_t> passed;         // per branch of all programs: rows that met its checks and conditions
+  std::vector<LongWalk> long_walks;          // left for later
+  std::size_t left_words = 0;                // that long_walks take up, 4 bytes each
+  std::size_t slots_left = ~std::size_t{0};  // that may still be stored, of all rules together
+  bool overflowed = false;                   // more were found: matches are missing, though counted
   double seconds = 0;
+
+  // Whether so many more slots may be stored.
+  [[nodiscard]] bool take(std::size_t wanted) {
+    overflowed = overflowed || wanted > slots_left;
+    if (overflowed) return false;
+    slots_left -= wanted;
+    return true;
+  }
 };
 
 struct PartialMatch {

@@ -59,6 +59,32 @@ TEST(SearchLimits, AnExplosiveIterationStopsForMemoryBetweenSlices) {
   }
 }
 
+// 2,000 e-nodes of one class and as many pairs as there are of them: 4 million matches, stored they take 32 MB.
+TEST(SearchLimits, MatchesThatDoNotFitStopTheSearchAndAreNotStored) {
+  std::string text = "(rewrite same (f ?a) z) (rewrite pair (p (f ?a) (f ?b)) (q ?a ?b)) (start (p z z)";
+  for (int i = 0; i < 2000; ++i) text += " (f n" + std::to_string(i) + ")";
+  text += ")";
+  for (const int ranks : {1, 2}) {
+    LocalWorld world(ranks);
+    const std::uint64_t before = resident_bytes();
+    world.run([&](Exchange& exchange) {
+      const TermLanguage language;
+      SymbolTable symbols;
+      const RuleSet set = parse_rules(text, "pairs.rules", language, symbols, {});
+      SearchOptions options;
+      options.memory_limit_bytes = before + (std::uint64_t{16} << 20);
+      Search search(exchange, language, symbols, set.rules, options);
+      search.start(set.start);
+      search.iterate();
+      const std::uint64_t enodes = search.enodes();
+      EXPECT_EQ(search.run(), StopReason::kMemory);
+      EXPECT_EQ(search.iterations().size(), 2U);
+      EXPECT_EQ(search.enodes(), enodes) << "nothing of what did not fit was applied";
+      EXPECT_TRUE(search.invariants_hold());
+    });
+  }
+}
+
 TEST(SearchLimits, RulesWhoseMatchesWereGivenUpStayBehind) {
   SoloExchange exchange;
   const TermLanguage language;
