@@ -27,6 +27,10 @@ class Analysis {
 
   // By class id: the iteration in which the class's known data last changed; shorter than the class table.
   [[nodiscard]] std::span<const std::uint32_t> data_stamp() const { return data_stamp_; }
+  void restore_data_stamp(ClassId cls, std::uint32_t stamp) {
+    if (data_stamp_.size() <= cls.value) data_stamp_.resize(std::size_t{cls.value} + 1, 0);
+    data_stamp_[cls.value] = stamp;
+  }
 
  private:
   struct Proposal {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <utility>
 
 #include "engine/graph/compaction.hpp"
 #include "engine/graph/invariants.hpp"
@@ -59,7 +60,7 @@ const char* phase_name(Phase phase) {
 }
 
 const char* stop_reason_name(StopReason reason) {
-  constexpr std::array<const char*, 5> kNames = {"saturated", "iterations", "enodes", "memory", "time"};
+  constexpr std::array<const char*, 6> kNames = {"saturated", "iterations", "enodes", "memory", "time", "interrupted"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 
@@ -123,6 +124,17 @@ bool Search::find_given(const Rule& rule, std::vector<GlobalId>& classes) {
   if (rule.given_variables.empty()) return true;
   classes = find_terms(partition_, rule.given);
   return std::ranges::none_of(classes, [](GlobalId id) { return id.is_none(); });
+}
+
+double Search::seconds() const { return now_s() - started_s_; }
+
+void Search::restore(std::vector<RuleSchedule> schedule, std::vector<IterationRecord> records, double seconds) {
+  CHECK(schedule.size() == rules_.size());
+  scheduler_ = Scheduler(std::move(schedule));
+  records_ = std::move(records);
+  started_s_ = now_s() - seconds;
+  ended_before_ = !records_.empty() && !records_.back().changed;
+  count();
 }
 
 void Search::count() {
@@ -294,6 +306,9 @@ std::optional<StopReason> Search::limit_reached() {
   if (stopped_) return stopped_;
   if (over_memory_limit()) return StopReason::kMemory;
   if (options_.time_limit_s > 0 && any_rank(out_of_time())) return StopReason::kTime;
+  if (options_.interrupt) {
+    if (const std::optional<StopReason> reason = options_.interrupt()) return reason;
+  }
   if (partition_.graph.iteration >= ClassTable::kLastIteration) return StopReason::kIterations;
   if (options_.enode_limit > 0 && enodes_ >= options_.enode_limit) return StopReason::kEnodes;
   if (options_.iteration_limit > 0 && records_.size() >= options_.iteration_limit) return StopReason::kIterations;
@@ -301,6 +316,7 @@ std::optional<StopReason> Search::limit_reached() {
 }
 
 StopReason Search::run_for(std::uint64_t iterations, const std::function<void(const IterationRecord&)>& observe) {
+  if (std::exchange(ended_before_, false)) return StopReason::kSaturated;
   for (std::uint64_t done = 0;; ++done) {
     if (const std::optional<StopReason> reason = limit_reached()) return *reason;
     if (done == iterations) return StopReason::kIterations;

@@ -25,7 +25,7 @@ enum class Phase : std::uint8_t { kMatch, kApply, kMerge, kRebuild, kAnalyze };
 inline constexpr std::size_t kPhases = 5;
 [[nodiscard]] const char* phase_name(Phase phase);
 
-enum class StopReason : std::uint8_t { kSaturated, kIterations, kEnodes, kMemory, kTime };
+enum class StopReason : std::uint8_t { kSaturated, kIterations, kEnodes, kMemory, kTime, kInterrupted };
 [[nodiscard]] const char* stop_reason_name(StopReason reason);
 
 struct SearchOptions {
@@ -36,6 +36,8 @@ struct SearchOptions {
   double time_limit_s = 0;
   std::uint64_t match_limit = 0;  // per rule and iteration, for rules that set none; 0: none
   bool explain_plan = false;      // keeps what explain_plan() tells
+  // Asked by all ranks before each iteration of run(); a reason to stop now, the same on every rank. May be empty.
+  std::function<std::optional<StopReason>()> interrupt;
 };
 
 struct PhaseRecord {
@@ -100,6 +102,16 @@ class Search {
   [[nodiscard]] Partition& partition() { return partition_; }
   // Each rule's plan with estimated and actual counts; needs SearchOptions::explain_plan. Collective.
   [[nodiscard]] std::string explain_plan() { return plan_report_.text(partition_, plans_); }
+
+  // --- for partition/search_state.hpp ---
+  [[nodiscard]] Analysis& analysis() { return analysis_; }
+  // Whether the last iteration was stopped within: what the e-graph then holds depends on the machine.
+  [[nodiscard]] bool cut_off() const { return stopped_.has_value(); }
+  // Of the search so far, what came before a resume included.
+  [[nodiscard]] double seconds() const;
+  // Takes up a search whose e-graph is in place: its schedule, its records and the seconds it has used. Collective.
+  void restore(std::vector<RuleSchedule> schedule, std::vector<IterationRecord> records, double seconds);
+
   // CHECKs every invariant of this rank's e-graph (engine/graph/invariants.hpp); true if the call returns.
   [[nodiscard]] bool invariants_hold() const;
 
@@ -130,6 +142,7 @@ class Search {
   std::uint64_t eclasses_ = 0;
   double started_s_ = 0;
   std::optional<StopReason> stopped_;  // within an iteration: matches were given up, and their rules stay behind
+  bool ended_before_ = false;          // it was taken up saturated
 };
 
 // Resident memory of this process, in bytes; 0 if the system does not tell.

@@ -16,6 +16,7 @@
 #include "partition/digest.hpp"
 #include "partition/extraction.hpp"
 #include "partition/local_exchange.hpp"
+#include "tests/partition/state_support.hpp"
 
 namespace tessera::end_to_end {
 namespace {
@@ -47,9 +48,31 @@ std::string counts_text(const Search& search) {
   return text.str();
 }
 
-void run(Search& search, RankResult& result) {
+// How a search begins, and what is kept of it on the way.
+struct Leg {
+  const SearchState* from = nullptr;                        // null: the start
+  std::vector<std::vector<SearchState>>* states = nullptr;  // [iteration][rank]; null: not kept
+};
+
+// Starts or takes up the search; returns the roots' classes.
+std::vector<NamedClass> begin(Search& search, const Expression& start, const Leg& leg) {
+  const Exchange& exchange = search.partition().exchange;
+  if (leg.from != nullptr) return import_state(search, cut_state(*leg.from, exchange.rank(), exchange.size()));
+  const std::vector<NamedClass> classes = search.start(start);
+  std::vector<NamedClass> roots;
+  for (const std::uint32_t root : start.roots) roots.push_back(classes[root]);
+  return roots;
+}
+
+void run(Search& search, std::span<const NamedClass> roots, const Leg& leg, RankResult& result) {
   Outcome& outcome = result.outcome;
-  outcome.stop = search.run();
+  const auto keep = [&] {
+    if (leg.states == nullptr) return;
+    SearchState state = export_state(search, roots);
+    (*leg.states)[state.iteration][static_cast<std::size_t>(search.partition().rank())] = std::move(state);
+  };
+  keep();
+  outcome.stop = search.run([&](const IterationRecord&) { keep(); });
   outcome.digest = digest(search.partition());
   outcome.counts = counts_text(search);
   outcome.enodes = search.enodes();
@@ -66,19 +89,17 @@ void measure(Search& search, RankResult& result) {
   share.traffic = search.partition().exchange.traffic();
 }
 
-void run_model(Exchange& exchange, const Options& options, const Layout& layout, RankResult& result) {
+void run_model(Exchange& exchange, const Options& options, const Layout& layout, const Leg& leg, RankResult& result) {
   SymbolTable symbols;
   TensorLanguage language;
   const ModelSearch model =
       plan_model_search(find_network(options.input, symbols, language), options.scope, symbols, language);
   const RuleSet rules = select_rules(options.rules, options, language, symbols);
   Search search(exchange, language, symbols, rules.rules, search_options(options, resources_of(layout, options)));
-  const std::vector<NamedClass> classes = search.start(model.start);
-  std::vector<NamedClass> roots;
+  const std::vector<NamedClass> roots = begin(search, model.start, leg);
   std::vector<NamedClass> barriers;
-  for (const std::uint32_t root : model.start.roots) roots.push_back(classes[root]);
   for (const std::size_t barrier : model.barriers) barriers.push_back(roots[barrier]);
-  run(search, result);
+  run(search, roots, leg, result);
   Extraction extraction(search.partition(), barriers);
   extraction.run();
   const Extracted extracted = extraction.extract(roots);
@@ -99,13 +120,13 @@ void run_model(Exchange& exchange, const Options& options, const Layout& layout,
   result.outcome.program = print_program(model.network.tensors, program, symbols, language);
 }
 
-void run_rules(Exchange& exchange, const Options& options, const Layout& layout, RankResult& result) {
+void run_rules(Exchange& exchange, const Options& options, const Layout& layout, const Leg& leg, RankResult& result) {
   SymbolTable symbols;
   const TermLanguage language;
   const RuleSet rules = select_rules({options.input}, options, language, symbols);
   Search search(exchange, language, symbols, rules.rules, search_options(options, resources_of(layout, options)));
-  search.start(rules.start);
-  run(search, result);
+  const std::vector<NamedClass> roots = begin(search, rules.start, leg);
+  run(search, roots, leg, result);
   measure(search, result);
 }
 
@@ -136,14 +157,45 @@ std::string layout_name(const Layout& layout) {
 
 std::ostream& operator<<(std::ostream& out, const Layout& layout) { return out << layout_name(layout); }
 
-Outcome search_model(const Options& options, const Layout& layout) {
+namespace {
+
+using Run = void (*)(Exchange&, const Options&, const Layout&, const Leg&, RankResult&);
+
+Outcome run_leg(Run run_rank, const Options& options, const Layout& layout, const Leg& leg) {
   return run_world(layout,
-                   [&](Exchange& exchange, RankResult& result) { run_model(exchange, options, layout, result); });
+                   [&](Exchange& exchange, RankResult& result) { run_rank(exchange, options, layout, leg, result); });
 }
 
-Outcome saturate_rules(const Options& options, const Layout& layout) {
-  return run_world(layout,
-                   [&](Exchange& exchange, RankResult& result) { run_rules(exchange, options, layout, result); });
+std::vector<SearchState> states(Run run_rank, const Options& options, const Layout& layout) {
+  constexpr std::size_t kMostIterations = 500;
+  std::vector<std::vector<SearchState>> shares(kMostIterations);
+  for (auto& of_iteration : shares) of_iteration.resize(static_cast<std::size_t>(layout.ranks));
+  run_leg(run_rank, options, layout, {nullptr, &shares});
+  std::vector<SearchState> joined;
+  for (const auto& of_iteration : shares) {
+    if (of_iteration.front().symbols.empty()) break;  // there was no such iteration
+    joined.push_back(join_states(of_iteration));
+  }
+  return joined;
+}
+
+}  // namespace
+
+Outcome search_model(const Options& options, const Layout& layout) { return run_leg(run_model, options, layout, {}); }
+Outcome saturate_rules(const Options& options, const Layout& layout) { return run_leg(run_rules, options, layout, {}); }
+
+std::vector<SearchState> states_of_model(const Options& options, const Layout& layout) {
+  return states(run_model, options, layout);
+}
+std::vector<SearchState> states_of_rules(const Options& options, const Layout& layout) {
+  return states(run_rules, options, layout);
+}
+
+Outcome resume_model(const Options& options, const Layout& layout, const SearchState& whole) {
+  return run_leg(run_model, options, layout, {&whole, nullptr});
+}
+Outcome resume_rules(const Options& options, const Layout& layout, const SearchState& whole) {
+  return run_leg(run_rules, options, layout, {&whole, nullptr});
 }
 
 std::string first_difference(const std::string& expected, const std::string& found) {

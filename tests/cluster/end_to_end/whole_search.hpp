@@ -10,7 +10,7 @@
 
 #include "cluster/options.hpp"
 #include "io/report.hpp"
-#include "partition/search.hpp"
+#include "partition/search_state.hpp"
 
 namespace tessera::end_to_end {
 
@@ -49,6 +49,13 @@ struct Outcome {
 // what all of them must know.
 [[nodiscard]] Outcome search_model(const Options& options, const Layout& layout);
 [[nodiscard]] Outcome saturate_rules(const Options& options, const Layout& layout);
+
+// The search's state at its start and after every iteration, the ranks' shares joined.
+[[nodiscard]] std::vector<SearchState> states_of_model(const Options& options, const Layout& layout);
+[[nodiscard]] std::vector<SearchState> states_of_rules(const Options& options, const Layout& layout);
+// The rest of the search from such a state.
+[[nodiscard]] Outcome resume_model(const Options& options, const Layout& layout, const SearchState& whole);
+[[nodiscard]] Outcome resume_rules(const Options& options, const Layout& layout, const SearchState& whole);
 
 // Where two texts first differ, as "line N: … / …"; empty when they are equal.
 [[nodiscard]] std::string first_difference(const std::string& expected, const std::string& found);
