@@ -6,6 +6,7 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build ccache mold python3
   openmpi-bin libopenmpi-dev libtbb-dev libboost1.81-dev libdnnl-dev
+  libhdf5-openmpi-dev hdf5-tools libxxhash-dev python3-h5py
   libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev
   libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
   python3-matplotlib  # plots of bench/scaling

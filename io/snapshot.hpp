@@ -1,0 +1,63 @@
+// Snapshots: a search's whole state as one HDF5 file, written by all ranks together, independent of how many they are,
+// and read by any other number. Columns are datasets; what is small (schedule, records, options, symbols) is JSON text.
+// Layout and versions: io/SNAPSHOT_FORMAT.md. A file appears under its name only when it is complete and on disk:
+// temporary name, close, fsync, rename, fsync of the folder.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "io/snapshot_seal.hpp"
+#include "partition/search_state.hpp"
+
+namespace tessera {
+
+// How all ranks open one HDF5 file at once. Without one, ranks take turns: slower, but it works in one process.
+class SnapshotAccess {
+ public:
+  SnapshotAccess() = default;
+  SnapshotAccess(const SnapshotAccess&) = delete;
+  SnapshotAccess& operator=(const SnapshotAccess&) = delete;
+  virtual ~SnapshotAccess() = default;
+  // HDF5 property lists (hid_t), owned by this: for opening files, and for collective transfers.
+  [[nodiscard]] virtual std::int64_t file_access() const = 0;
+  [[nodiscard]] virtual std::int64_t transfer() const = 0;
+};
+
+// What a snapshot says of its search beside the state.
+struct SnapshotOrigin {
+  std::string program;                 // "tessera 0.1.0"
+  std::vector<std::string> arguments;  // the command line, without the program's name
+  std::string model;                   // as the report names it
+  std::string model_digest;            // of what is searched: start terms and tensors
+  std::string rules_digest;            // of the rules, without limits and pins
+  std::uint64_t enodes = 0;
+  std::uint64_t eclasses = 0;
+};
+
+struct Snapshot {
+  SnapshotOrigin origin;
+  SearchState state;
+};
+
+// Collective. Writes to a temporary name beside `path` and renames. Throws Error(kResource) on all ranks when the file
+// system refuses; what stood at `path` is then still there, and nothing else is left behind.
+void write_snapshot(const std::string& path, const SnapshotOrigin& origin, const SearchState& state, Exchange& exchange,
+                    const SnapshotAccess* access = nullptr);
+
+// Collective. Checks the file, and gives each rank its even share. Throws Error(kInput) on all ranks.
+[[nodiscard]] Snapshot read_snapshot(const std::string& path, Exchange& exchange,
+                                     const SnapshotAccess* access = nullptr);
+
+// Checks the whole file, and reads what is not columns: `state.share` holds the sizes only. One rank, by itself.
+[[nodiscard]] Snapshot read_snapshot_summary(const std::string& path);
+
+// --- the JSON texts within, for io/ itself ---
+[[nodiscard]] std::string snapshot_header_json(const SnapshotOrigin& origin, const SearchState& state);
+// Fills everything but the symbols and the share's columns. Throws Error(kInput).
+void parse_snapshot_header(const std::string& text, const std::string& file, Snapshot& snapshot);
+[[nodiscard]] std::string symbols_text(const std::vector<Symbol>& symbols);  // a JSON object a line
+[[nodiscard]] std::vector<Symbol> parse_symbols(const std::string& text, const std::string& file);
+
+}  // namespace tessera

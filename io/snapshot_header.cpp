@@ -1,0 +1,204 @@
+#include <array>
+#include <bit>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "engine/base/error.hpp"
+#include "io/snapshot.hpp"
+
+namespace tessera {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json attribute_json(const Value& value) {
+  const auto numbers = [](std::span<const std::int64_t> items) { return std::vector(items.begin(), items.end()); };
+  Json json = Json::object();
+  switch (value.kind) {
+    case ValueKind::kInt:
+      json["int"] = value.as_int();
+      break;
+    case ValueKind::kName:
+      json["name"] = std::string(value.as_name().text());
+      break;
+    case ValueKind::kShape:
+      json["shape"] = numbers(value.dims());
+      break;
+    case ValueKind::kList:
+      json["list"] = numbers(value.dims());
+      break;
+    case ValueKind::kAccessShape:
+      json["access_shape"] = {numbers(value.shape_dims()), numbers(value.item_dims())};
+      break;
+    case ValueKind::kLiteral:
+      json["literal_bits"] = std::bit_cast<std::uint64_t>(value.as_literal());
+      break;
+  }
+  return json;
+}
+
+Value parse_attribute(const Json& json) {
+  const auto only = json.begin();
+  const std::string& kind = only.key();
+  const Json& content = only.value();
+  if (kind == "int") return Value::integer(content.get<std::int64_t>());
+  if (kind == "name") return Value::name(Name(content.get<std::string>()));
+  if (kind == "shape") return Value::shape(content.get<std::vector<std::int64_t>>());
+  if (kind == "list") return Value::list(content.get<std::vector<std::int64_t>>());
+  if (kind == "access_shape")
+    return Value::access_shape(content.at(0).get<std::vector<std::int64_t>>(),
+                               content.at(1).get<std::vector<std::int64_t>>());
+  if (kind == "literal_bits") return Value::literal(std::bit_cast<double>(content.get<std::uint64_t>()));
+  throw Error(ErrorCode::kInput, "found an attribute of kind '" + kind + "'");
+}
+
+Json record_json(const IterationRecord& record) {
+  Json phases = Json::array();
+  for (std::size_t p = 0; p < kPhases; ++p)
+    phases.push_back({{"name", phase_name(static_cast<Phase>(p))},
+                      {"seconds", record.phases[p].seconds},
+                      {"supersteps", record.phases[p].supersteps}});
+  Json rules = Json::array();
+  for (const RuleRecord& rule : record.rules)
+    rules.push_back({{"active", rule.active},
+                     {"put_aside", rule.put_aside},
+                     {"matches", rule.matches},
+                     {"unions", rule.unions},
+                     {"seconds", rule.seconds}});
+  return {{"iteration", record.iteration}, {"enodes", record.enodes},   {"eclasses", record.eclasses},
+          {"visited", record.visited},     {"rekeyed", record.rekeyed}, {"changed", record.changed},
+          {"seconds", record.seconds},     {"phases", phases},          {"rules", rules}};
+}
+
+IterationRecord parse_record(const Json& json) {
+  IterationRecord record;
+  record.iteration = json.at("iteration").get<std::uint32_t>();
+  record.enodes = json.at("enodes").get<std::uint64_t>();
+  record.eclasses = json.at("eclasses").get<std::uint64_t>();
+  record.visited = json.at("visited").get<std::uint64_t>();
+  record.rekeyed = json.at("rekeyed").get<std::uint64_t>();
+  record.changed = json.at("changed").get<bool>();
+  record.seconds = json.at("seconds").get<double>();
+  for (std::size_t p = 0; p < kPhases; ++p) {
+    record.phases[p].seconds = json.at("phases").at(p).at("seconds").get<double>();
+    record.phases[p].supersteps = json.at("phases").at(p).at("supersteps").get<std::uint32_t>();
+  }
+  for (const Json& rule : json.at("rules")) {
+    RuleRecord& r = record.rules.emplace_back();
+    r.active = rule.at("active").get<bool>();
+    r.put_aside = rule.at("put_aside").get<bool>();
+    r.matches = rule.at("matches").get<std::uint64_t>();
+    r.unions = rule.at("unions").get<std::uint64_t>();
+    r.seconds = rule.at("seconds").get<double>();
+  }
+  return record;
+}
+
+// Runs read(); what the JSON library throws becomes an Error that names the file and the dataset.
+template <class Read>
+void reading(const std::string& file, const char* dataset, Read&& read) {
+  const auto refuse = [&](const std::string& what) {
+    throw Error(ErrorCode::kInput, std::string("dataset ") + dataset + " is not as expected: " + what, Where{file});
+  };
+  try {
+    read();
+  } catch (const nlohmann::json::exception& error) {
+    refuse(error.what());
+  } catch (const Error& error) {
+    refuse(error.message());
+  }
+}
+
+}  // namespace
+
+std::string snapshot_header_json(const SnapshotOrigin& origin, const SearchState& state) {
+  Json rules = Json::array();
+  for (const RuleState& rule : state.rules)
+    rules.push_back({{"name", rule.name},
+                     {"seen", rule.seen},
+                     {"aside_until", rule.aside_until},
+                     {"times_aside", rule.times_aside}});
+  Json iterations = Json::array();
+  for (const IterationRecord& record : state.iterations) iterations.push_back(record_json(record));
+  const GraphSizes& sizes = state.share.sizes;
+  const Json header = {{"program", origin.program},
+                       {"arguments", origin.arguments},
+                       {"model", origin.model},
+                       {"model_digest", origin.model_digest},
+                       {"rules_digest", origin.rules_digest},
+                       {"iteration", state.iteration},
+                       {"enodes", origin.enodes},
+                       {"eclasses", origin.eclasses},
+                       {"seconds", state.seconds},
+                       {"sizes",
+                        {{"classes", sizes.classes},
+                         {"values", sizes.values},
+                         {"words", sizes.words},
+                         {"rows", sizes.rows},
+                         {"children", sizes.children}}},
+                       {"roots", state.roots},
+                       {"rules", rules},
+                       {"iterations", iterations}};
+  return header.dump(1) + "\n";
+}
+
+void parse_snapshot_header(const std::string& text, const std::string& file, Snapshot& snapshot) {
+  reading(file, "/header", [&] {
+    const Json header = Json::parse(text);
+    SnapshotOrigin& origin = snapshot.origin;
+    SearchState& state = snapshot.state;
+    origin.program = header.at("program").get<std::string>();
+    origin.arguments = header.at("arguments").get<std::vector<std::string>>();
+    origin.model = header.at("model").get<std::string>();
+    origin.model_digest = header.at("model_digest").get<std::string>();
+    origin.rules_digest = header.at("rules_digest").get<std::string>();
+    origin.enodes = header.at("enodes").get<std::uint64_t>();
+    origin.eclasses = header.at("eclasses").get<std::uint64_t>();
+    state.iteration = header.at("iteration").get<std::uint32_t>();
+    state.seconds = header.at("seconds").get<double>();
+    const Json& sizes = header.at("sizes");
+    state.share.sizes = {sizes.at("classes").get<std::uint64_t>(), sizes.at("values").get<std::uint64_t>(),
+                         sizes.at("words").get<std::uint64_t>(), sizes.at("rows").get<std::uint64_t>(),
+                         sizes.at("children").get<std::uint64_t>()};
+    state.roots = header.at("roots").get<std::vector<std::uint64_t>>();
+    for (const Json& rule : header.at("rules"))
+      state.rules.push_back({rule.at("name").get<std::string>(), rule.at("seen").get<std::uint32_t>(),
+                             rule.at("aside_until").get<std::uint32_t>(), rule.at("times_aside").get<std::uint32_t>()});
+    for (const Json& record : header.at("iterations")) {
+      state.iterations.push_back(parse_record(record));
+      if (state.iterations.back().rules.size() != state.rules.size())
+        throw Error(ErrorCode::kInput, "an iteration has other rules than the search");
+    }
+  });
+}
+
+std::string symbols_text(const std::vector<Symbol>& symbols) {
+  std::string text;
+  for (const Symbol& symbol : symbols) {
+    Json attributes = Json::array();
+    for (const Value& value : symbol.attributes) attributes.push_back(attribute_json(value));
+    Json json = Json::object();
+    json["operator"] = std::string(symbol.name.text());
+    json["arity"] = symbol.arity;
+    json["attributes"] = std::move(attributes);
+    text += json.dump() + "\n";
+  }
+  return text;
+}
+
+std::vector<Symbol> parse_symbols(const std::string& text, const std::string& file) {
+  std::vector<Symbol> symbols;
+  reading(file, "/symbols", [&] {
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+      const Json json = Json::parse(line);
+      Symbol& symbol = symbols.emplace_back();
+      symbol.name = Name(json.at("operator").get<std::string>());
+      symbol.arity = json.at("arity").get<std::uint32_t>();
+      for (const Json& attribute : json.at("attributes")) symbol.attributes.push_back(parse_attribute(attribute));
+    }
+  });
+  return symbols;
+}
+
+}  // namespace tessera
