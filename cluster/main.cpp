@@ -8,7 +8,9 @@
 #include "cluster/mpi_session.hpp"
 #include "cluster/options.hpp"
 #include "cluster/run_loop.hpp"
+#include "cluster/snapshot_command.hpp"
 #include "cluster/world.hpp"
+#include "io/snapshot.hpp"
 
 int main(int argc, char** argv) {
   using namespace tessera;
@@ -19,8 +21,10 @@ int main(int argc, char** argv) {
       if (session.rank() == 0) std::fputs(exit->text.c_str(), exit->code == kExitDone ? stdout : stderr);
       return exit->code;
     }
-    const Options& options = std::get<Options>(parsed);
     return session.run([&] {
+      Options options = std::get<Options>(parsed);
+      if (options.command == Command::kSnapshot) return session.rank() == 0 ? look_at_snapshot(options) : kExitDone;
+      if (options.command == Command::kResume) options = resumed_options(options, snapshot_arguments(options.input));
       return run_ranks(options, session, [&](Exchange& exchange, const Resources& resources) {
         const bool writes = options.command == Command::kSearch && exchange.rank() == 0;
         Log log({exchange.rank(), options.verbosity, writes ? options.out : std::filesystem::path{}});

@@ -21,8 +21,9 @@ constexpr std::uint64_t kMostShards = 1024;
 constexpr std::uint64_t kMostVirtualRanks = 512;  // a rank reserves some 200 GB of address space; there are 128 TB
 constexpr std::size_t kHelpColumn = 32;           // where descriptions begin
 constexpr std::size_t kHelpWidth = 110;
+constexpr std::uint64_t kEveryMs = 600'000;  // between snapshots
 
-enum On : unsigned { kOnSearch = 1, kOnSaturate = 2, kOnBoth = 3 };
+enum On : unsigned { kOnSearch = 1, kOnSaturate = 2, kOnBoth = 3, kOnResume = 4, kOnAny = 7 };
 
 // A row of the table of options.
 struct Entry {
@@ -102,6 +103,7 @@ constexpr const char* kWhat = "What to do";
 constexpr const char* kRules = "Rules";
 constexpr const char* kMachine = "Machine";
 constexpr const char* kLimits = "Limits";
+constexpr const char* kSnapshots = "Snapshots";
 constexpr const char* kOutput = "Output";
 
 // The table. Order is the order of --help.
@@ -156,6 +158,29 @@ const Entry kTable[] = {
        o.time_limit_ms = parse_duration_ms(v);
        if (o.time_limit_ms == 0) refuse(v, "a duration of at least a millisecond");
      }},
+    {"--snapshot", "DIR", kOnBoth, false, kSnapshots,
+     "keep snapshots of the search in this folder, from which 'tessera resume DIR' goes on after any interruption",
+     [](Options& o, const std::string& v) {
+       if (v.empty()) refuse(v, "a folder");
+       o.snapshot = v;
+     }},
+    {"--every", "D", kOnAny, false, kSnapshots, "take one after this time, e.g. 10min (the default)",
+     [](Options& o, const std::string& v) {
+       o.every_ms = parse_duration_ms(v);
+       if (o.every_ms == 0) refuse(v, "a duration of at least a millisecond");
+     }},
+    {"--every-iterations", "N", kOnAny, false, kSnapshots, "take one every N iterations",
+     [](Options& o, const std::string& v) {
+       o.every_iterations = parse_count(v);
+       if (o.every_iterations == 0) refuse(v, "at least one iteration");
+     }},
+    {"--keep", "K", kOnAny, false, kSnapshots, "keep the newest K snapshots (default 3)",
+     [](Options& o, const std::string& v) {
+       o.keep = static_cast<std::size_t>(parse_small(v, 1'000'000, "a number of at least 1"));
+     }},
+    {"--accept-changes", nullptr, kOnResume, false, kSnapshots,
+     "go on although rules or input are not those of the snapshot",
+     [](Options& o, const std::string&) { o.accept_changes = true; }},
     {"--out", "DIR", kOnSearch, false, kOutput,
      "where program.glenside, report.json and run.log are written (default out)",
      [](Options& o, const std::string& v) {
@@ -188,7 +213,8 @@ constexpr const char* kExitCodes = R"(Exit codes:
   0  all layers tensorized and verified
   1  finished, but some layer is not tensorized; or a check of an egglog program does not hold
   2  bad input or options
-  3  internal or verification failure)";
+  3  internal or verification failure
+  75 interrupted after a snapshot; 'tessera resume DIR' goes on)";
 
 constexpr const char* kExamples = R"(Examples:
   tessera search
@@ -201,6 +227,8 @@ constexpr const char* kExamples = R"(Examples:
       a rules file with its own start terms
   mpirun -np 2 tessera saturate program.egg
       a program in egglog's text format: its terms, rewrites, runs, print-size, extract and check
+  tessera search big.relay --snapshot keep --every 10min; mpirun -np 8 tessera resume keep
+      a long search, and how it goes on after an interruption, on any number of ranks
 
 )";
 
@@ -261,6 +289,7 @@ Options interpret(Command command, const Given& given) {
   Options options;
   options.command = command;
   options.input = given.input;
+  options.arguments = {command == Command::kSearch ? "search" : "saturate", given.input};
   const Options defaults;
   options.arrays.clear();
   options.rules.clear();
@@ -277,10 +306,15 @@ Options interpret(Command command, const Given& given) {
         throw Error(ErrorCode::kInput, name + ": " + error.message());
       }
       if (name == "--quiet") quiet = true;
+      options.arguments.push_back(entry->metavar == nullptr ? name : name + "=" + value);
     }
   }
   if (options.arrays.empty()) options.arrays = defaults.arrays;
   if (options.rules.empty()) options.rules = defaults.rules;
+  if (options.snapshot.empty() && command != Command::kResume &&
+      (options.every_ms != 0 || options.every_iterations != 0 || options.keep != defaults.keep))
+    throw Error(ErrorCode::kInput, "--every, --every-iterations and --keep: expected --snapshot with them");
+  if (options.every_ms == 0 && options.every_iterations == 0) options.every_ms = kEveryMs;
   if (quiet && options.verbosity == Verbosity::kVerbose) {
     throw Error(ErrorCode::kInput, "--quiet and --verbose: expected one of them");
   }
@@ -289,6 +323,35 @@ Options interpret(Command command, const Given& given) {
       throw Error(ErrorCode::kInput, "rule '" + rule + "' is both banned and pinned");
     }
   }
+  return options;
+}
+
+// What CLI11 fills for `snapshot`.
+struct SnapshotLook {
+  std::string action;
+  std::string file;
+  CLI::App* app = nullptr;
+};
+
+void declare(CLI::App& app, SnapshotLook& look) {
+  look.app = &app;
+  app.add_option("ACTION", look.action,
+                 "inspect: print what it is of; verify: check it, and say by the exit code (0: whole, 2: not)")
+      ->type_name("");
+  app.add_option("FILE", look.file, "a snapshot")->type_name("");
+  app.allow_extras();
+  app.get_formatter()->column_width(kHelpColumn);
+}
+
+Options interpret(const SnapshotLook& look) {
+  const std::vector<std::string> known = {"inspect", "verify", "--help"};
+  refuse_extras(*look.app, "argument", known);
+  if (look.action != "inspect" && look.action != "verify") refuse(look.action, "inspect or verify");
+  if (look.file.empty()) throw Error(ErrorCode::kInput, "no snapshot given");
+  Options options;
+  options.command = Command::kSnapshot;
+  options.action = look.action;
+  options.input = look.file;
   return options;
 }
 
@@ -350,6 +413,18 @@ std::variant<Options, ExitRequest> parse_options(int argc, const char* const* ar
       ->type_name("");
   declare(*saturate_app, kOnSaturate, saturate);
 
+  Given resume;
+  CLI::App* resume_app = app.add_subcommand("resume", "Go on with an interrupted search, on any number of ranks.");
+  resume_app
+      ->add_option("DIR", resume.input,
+                   "the folder of its snapshots (the newest that is whole is taken), or one of them")
+      ->type_name("");
+  declare(*resume_app, kOnAny, resume);
+
+  SnapshotLook look;
+  CLI::App* look_app = app.add_subcommand("snapshot", "Look at a snapshot.");
+  declare(*look_app, look);
+
   std::string program = "tessera";
   try {
     app.parse(argc, argv);
@@ -363,22 +438,61 @@ std::variant<Options, ExitRequest> parse_options(int argc, const char* const* ar
       if (options.input.empty()) return mistake(program, "no rules file given");
       return options;
     }
-    const std::vector<std::string> commands = {"search", "saturate", "--help", "--version"};
+    if (resume_app->parsed()) {
+      program += " resume";
+      Options options = interpret(Command::kResume, resume);
+      if (options.input.empty()) return mistake(program, "no folder of snapshots given");
+      return options;
+    }
+    if (look_app->parsed()) {
+      program += " snapshot";
+      return interpret(look);
+    }
+    const std::vector<std::string> commands = {"search", "saturate", "resume", "snapshot", "--help", "--version"};
     refuse_extras(app, "command", commands);
     return ExitRequest{kExitUsage, wrapped(app.help())};
   } catch (const CLI::CallForVersion& version) {
     return ExitRequest{kExitDone, std::string(version.what()) + "\n"};
   } catch (const CLI::CallForHelp&) {
     if (search_app->parsed()) return ExitRequest{kExitDone, wrapped(search_app->help("tessera"))};
-    if (saturate_app->parsed()) return ExitRequest{kExitDone, wrapped(saturate_app->help("tessera"))};
+    for (const CLI::App* command : {saturate_app, resume_app, look_app})
+      if (command->parsed()) return ExitRequest{kExitDone, wrapped(command->help("tessera"))};
     return ExitRequest{kExitDone, wrapped(app.help())};
   } catch (const CLI::ParseError& error) {
     if (search_app->parsed()) program = "tessera search";
-    if (saturate_app->parsed()) program = "tessera saturate";
+    for (const CLI::App* command : {saturate_app, resume_app, look_app})
+      if (command->parsed()) program = "tessera " + command->get_name();
     return mistake(program, error.what());
   } catch (const Error& error) {
     return mistake(program, error.message());
   }
+}
+
+Options resumed_options(const Options& resume, const std::vector<std::string>& arguments) {
+  const auto name_of = [](const std::string& argument) { return argument.substr(0, argument.find('=')); };
+  std::vector<std::string> merged = {"tessera"};
+  const std::span<const std::string> given = std::span(resume.arguments).subspan(2);
+  for (const std::string& argument : arguments) {
+    const bool replaced = argument.starts_with("--") && std::ranges::any_of(given, [&](const std::string& over) {
+                            return name_of(over) == name_of(argument);
+                          });
+    if (!replaced && name_of(argument) != "--snapshot") merged.push_back(argument);
+  }
+  const std::filesystem::path folder = std::filesystem::is_directory(resume.input)
+                                           ? std::filesystem::path(resume.input)
+                                           : std::filesystem::path(resume.input).parent_path();
+  merged.push_back("--snapshot=" + (folder.empty() ? std::string(".") : folder.string()));
+  for (const std::string& over : given)
+    if (over != "--accept-changes") merged.push_back(over);
+  std::vector<const char*> pointers;
+  for (const std::string& argument : merged) pointers.push_back(argument.c_str());
+  const auto parsed = parse_options(static_cast<int>(pointers.size()), pointers.data());
+  if (const auto* exit = std::get_if<ExitRequest>(&parsed))
+    throw Error(ErrorCode::kInput, "resuming '" + resume.input + "': " + exit->text.substr(0, exit->text.find('\n')));
+  Options options = std::get<Options>(parsed);
+  options.resume = resume.input;
+  options.accept_changes = resume.accept_changes;
+  return options;
 }
 
 }  // namespace tessera

@@ -19,11 +19,14 @@ enum ExitCode : int {
   kExitIncomplete = 1,  // finished, but some layer is not tensorized, or a check of an egglog program does not hold
   kExitUsage = 2,       // bad input or options
   kExitFailure = 3,     // internal or verification failure
+  kExitRequeue = 75,    // interrupted after a snapshot: `tessera resume` goes on (EX_TEMPFAIL of sysexits.h)
 };
 
 enum class Command : std::uint8_t {
   kSearch,    // a model onto arrays
   kSaturate,  // a rules file's start terms, or an egglog program
+  kResume,    // an interrupted one of these; becomes that command (resumed_options)
+  kSnapshot,  // looks at a snapshot
 };
 
 enum class Scope : std::uint8_t { kLayer, kNetwork };
@@ -46,7 +49,11 @@ struct MatchLimit {
 
 struct Options {
   Command command = Command::kSearch;
-  std::string input;  // kSearch: a file or the name of a built-in network; kSaturate: a rules file or an egglog program
+  // kSearch: a file or the name of a built-in network; kSaturate: a rules file or an egglog program; kResume: a folder
+  // of snapshots or one of them; kSnapshot: a snapshot
+  std::string input;
+  std::string action;                  // kSnapshot: inspect or verify
+  std::vector<std::string> arguments;  // the command in a normal form: the command, its input, --name=value…
 
   // kSearch only
   std::vector<ArraySize> arrays = {{64, 64}};  // at least one, none twice, in the order given
@@ -79,6 +86,14 @@ struct Options {
   int shards = 0;                             // of each rank; a power of two
   ExchangeWay exchange = ExchangeWay::kAuto;  // of the ranks that mpirun started
 
+  // Snapshots
+  std::filesystem::path snapshot;      // the folder; empty: none are taken
+  std::uint64_t every_ms = 0;          // 0: not by time
+  std::uint64_t every_iterations = 0;  // 0: not by iterations
+  std::size_t keep = 3;
+  std::filesystem::path resume;  // what the search is taken up from; empty: it starts
+  bool accept_changes = false;   // resume with other rules or another model
+
   // For scaling studies
   std::filesystem::path record_work;  // empty: nothing is recorded
   int virtual_ranks = 0;              // 0: the ranks that mpirun started
@@ -94,6 +109,10 @@ struct ExitRequest {
 };
 
 [[nodiscard]] std::variant<Options, ExitRequest> parse_options(int argc, const char* const* argv);
+
+// The options of a resumed command: the snapshot's `arguments`, and over them those given to `resume`. Throws
+// Error(kInput).
+[[nodiscard]] Options resumed_options(const Options& resume, const std::vector<std::string>& arguments);
 
 // --- the notations that options use; each throws Error(kInput) saying what was found and what was expected ---
 

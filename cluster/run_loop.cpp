@@ -9,7 +9,9 @@
 #include "cluster/progress.hpp"
 #include "cluster/rule_selection.hpp"
 #include "cluster/search_record.hpp"
+#include "cluster/snapshot_keeper.hpp"
 #include "cluster/verification.hpp"
+#include "engine/base/kill_point.hpp"
 #include "engine/language/expression_edit.hpp"
 #include "io/atomic_file.hpp"
 #include "io/builtin_networks.hpp"
@@ -45,7 +47,8 @@ class SearchRun {
 
   int run() {
     read();
-    saturate();
+    if (saturate() == StopReason::kInterrupted) return kExitRequeue;
+    kill_point("extract", exchange_.rank());
     extract();
     int code = kExitDone;
     if (leads_) {
@@ -72,15 +75,20 @@ class SearchRun {
     add_phase(report_, "read", watch_.lap());
   }
 
-  void saturate() {
-    search_.emplace(exchange_, language_, symbols_, rules_.rules, search_options(options_, resources_));
-    const std::vector<NamedClass> classes = search_->start(model_.start);
-    for (const std::uint32_t root : model_.start.roots) roots_.push_back(classes[root]);
+  StopReason saturate() {
+    keeper_.emplace(options_, resources_, exchange_, log_);
+    SearchOptions search_settings = search_options(options_, resources_);
+    keeper_->watch(search_settings);
+    search_.emplace(exchange_, language_, symbols_, rules_.rules, search_settings);
+    begin();
     for (const std::size_t barrier : model_.barriers) barriers_.push_back(roots_[barrier]);
     Progress progress(log_, exchange_.rank());
     const StopReason reason = search_->run([&](const IterationRecord& record) { observe(record, progress); });
     progress.finish();
-    report_.search_seconds = std::max(0.0, watch_.since_lap() - looking_seconds_);
+    keeper_->finish(reason);
+    if (reason == StopReason::kInterrupted) return reason;
+    report_.search_seconds = std::max(0.0, watch_.since_lap() - looking_seconds_ - keeper_->seconds());
+    if (!options_.snapshot.empty()) add_phase(report_, "snapshot", keeper_->seconds());
     report_.stop_reason = stop_reason_name(reason);
     report_.saturated = reason == StopReason::kSaturated;
     record_search(*search_, watch_.seconds(), report_);
@@ -104,6 +112,23 @@ class SearchRun {
           log_.warn("rule {} was put aside {} times while it had matches (see --pin and --match-limit)", rule.name,
                     rule.times_put_aside);
     }
+    return reason;
+  }
+
+  // Starts the search, or takes it up; either way it is kept from here on.
+  void begin() {
+    if (keeper_->resumes()) {
+      roots_.resize(model_.start.roots.size());
+    } else {
+      const std::vector<NamedClass> classes = search_->start(model_.start);
+      for (const std::uint32_t root : model_.start.roots) roots_.push_back(classes[root]);
+    }
+    SnapshotOrigin origin = origin_of(options_, rules_digest(rules_.rules, symbols_, language_));
+    origin.model = model_.network.name;
+    origin.model_digest =
+        text_digest(print_program(model_.network.tensors, model_.network.program, symbols_, language_) +
+                    (options_.scope == Scope::kLayer ? "layer" : "network"));
+    keeper_->begin(*search_, std::move(origin), roots_);
   }
 
   // At most once a second, what could be extracted now: a look at the costs of all layers.
@@ -249,6 +274,7 @@ class SearchRun {
   TensorLanguage language_;
   ModelSearch model_;
   RuleSet rules_;
+  std::optional<SnapshotKeeper> keeper_;
   std::optional<Search> search_;
   std::vector<NamedClass> roots_;  // of model_.start
   std::vector<NamedClass> barriers_;

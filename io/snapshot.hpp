@@ -53,6 +53,10 @@ void write_snapshot(const std::string& path, const SnapshotOrigin& origin, const
 // Checks the whole file, and reads what is not columns: `state.share` holds the sizes only. One rank, by itself.
 [[nodiscard]] Snapshot read_snapshot_summary(const std::string& path);
 
+// The command line that began the search, from a file or the newest snapshot of a folder whose header is whole; the
+// rest of the file is not looked at. One rank, by itself. Throws Error(kInput).
+[[nodiscard]] std::vector<std::string> snapshot_arguments(const std::string& file_or_folder);
+
 // --- the JSON texts within, for io/ itself ---
 [[nodiscard]] std::string snapshot_header_json(const SnapshotOrigin& origin, const SearchState& state);
 // Fills everything but the symbols and the share's columns. Throws Error(kInput).

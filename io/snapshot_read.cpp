@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 
 #include "engine/base/error.hpp"
 #include "io/hdf5_file.hpp"
 #include "io/snapshot.hpp"
 #include "io/snapshot_columns.hpp"
+#include "io/snapshot_folder.hpp"
 #include "partition/local_exchange.hpp"
 
 namespace tessera {
@@ -126,6 +128,27 @@ Snapshot read_snapshot(const std::string& path, Exchange& exchange, const Snapsh
     agree();
   }
   return snapshot;
+}
+
+std::vector<std::string> snapshot_arguments(const std::string& file_or_folder) {
+  std::vector<std::string> files;
+  for (const SnapshotFile& file : list_snapshots(file_or_folder)) files.push_back(file.path);
+  if (files.empty()) {
+    if (std::filesystem::is_directory(file_or_folder))
+      throw Error(ErrorCode::kInput, "found no snapshot in the folder", Where{file_or_folder});
+    files.push_back(file_or_folder);
+  }
+  std::string failure;
+  for (const std::string& file : files) {
+    try {
+      Snapshot snapshot;
+      parse_snapshot_header(read_sealed(file, read_seal(file), kHeaderDataset), file, snapshot);
+      return snapshot.origin.arguments;
+    } catch (const Error& error) {
+      if (failure.empty()) failure = error.what();
+    }
+  }
+  throw Error(ErrorCode::kInput, failure);
 }
 
 Snapshot read_snapshot_summary(const std::string& path) {

@@ -15,6 +15,7 @@
 #include <sstream>
 
 #include "engine/base/error.hpp"
+#include "partition/local_exchange.hpp"
 #include "partition/mailbox.hpp"
 
 namespace tessera {
@@ -271,20 +272,38 @@ void agree_on_failure(Exchange& exchange, const std::string& message, int code) 
   }
 }
 
+SnapshotSeal read_seal(const std::string& path) {
+  const ReadFile file(path);
+  const std::uint64_t size = file.size();
+  std::string text(kSealBytes, '\0');
+  text.resize(file.read(text.data(), text.size(), 0));
+  SnapshotSeal seal = parse_seal(text, path);
+  if (size != seal.file_bytes)
+    refuse(path, fmt::format("the file is {}: found {} bytes, expected {}",
+                             size < seal.file_bytes ? "cut off" : "too long", size, seal.file_bytes));
+  return seal;
+}
+
+std::string read_sealed(const std::string& path, const SnapshotSeal& seal, const std::string& dataset) {
+  const ReadFile file(path);
+  const auto found = std::ranges::find(seal.datasets, dataset, &SealedDataset::name);
+  if (found == seal.datasets.end()) refuse(path, "found no dataset " + dataset);
+  std::string text(found->bytes, '\0');
+  text.resize(file.read(text.data(), text.size(), found->offset));
+  SoloExchange alone;
+  if (dataset_checksum(alone, std::as_bytes(std::span(text)), 0) != found->checksum)
+    refuse(path, "dataset " + dataset + " is damaged");
+  return text;
+}
+
 SnapshotSeal check_snapshot_file(const std::string& path, Exchange& exchange) {
   constexpr int kCode = static_cast<int>(ErrorCode::kInput);
   std::string failure;
   SnapshotSeal seal;
   std::optional<ReadFile> file;
   try {
+    seal = read_seal(path);
     file.emplace(path);
-    const std::uint64_t size = file->size();
-    std::string text(kSealBytes, '\0');
-    text.resize(file->read(text.data(), text.size(), 0));
-    seal = parse_seal(text, path);
-    if (size != seal.file_bytes)
-      refuse(path, fmt::format("the file is {}: found {} bytes, expected {}",
-                               size < seal.file_bytes ? "cut off" : "too long", size, seal.file_bytes));
   } catch (const Error& error) {
     failure = error.what();
   }

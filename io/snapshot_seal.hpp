@@ -52,6 +52,10 @@ struct SnapshotSeal {
 // naming the file and the dataset.
 [[nodiscard]] SnapshotSeal check_snapshot_file(const std::string& path, Exchange& exchange);
 
+// The seal alone, and one dataset's bytes, checked. One rank, by itself. Throw Error(kInput).
+[[nodiscard]] SnapshotSeal read_seal(const std::string& path);
+[[nodiscard]] std::string read_sealed(const std::string& path, const SnapshotSeal& seal, const std::string& dataset);
+
 // All ranks throw the lowest failing rank's message with this code if any rank has one. Collective.
 void agree_on_failure(Exchange& exchange, const std::string& message, int code);
 

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <utility>
 
+#include "engine/base/kill_point.hpp"
 #include "engine/graph/compaction.hpp"
 #include "engine/graph/invariants.hpp"
 #include "partition/inspection.hpp"
@@ -29,6 +30,7 @@ class PhaseTimer {
         record_(record.phases[static_cast<std::size_t>(phase)]),
         begin_(now_s()) {
     exchange_.enter_phase(iteration_, phase_name(phase));
+    kill_point(phase_name(phase), exchange_.rank());
   }
   PhaseTimer(const PhaseTimer&) = delete;
   PhaseTimer& operator=(const PhaseTimer&) = delete;

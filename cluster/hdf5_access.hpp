@@ -1,0 +1,24 @@
+// Parallel HDF5: how all ranks of an MPI job open and write one file together (io/snapshot.hpp knows nothing of MPI).
+#pragma once
+
+#include <mpi.h>
+
+#include "io/snapshot.hpp"
+
+namespace tessera {
+
+class MpiSnapshotAccess final : public SnapshotAccess {
+ public:
+  // Collective. `world` outlives this. Throws Error(kInternal) if HDF5 refuses.
+  explicit MpiSnapshotAccess(MPI_Comm world);
+  ~MpiSnapshotAccess() override;
+
+  [[nodiscard]] std::int64_t file_access() const override { return file_access_; }
+  [[nodiscard]] std::int64_t transfer() const override { return transfer_; }
+
+ private:
+  std::int64_t file_access_ = -1;
+  std::int64_t transfer_ = -1;
+};
+
+}  // namespace tessera

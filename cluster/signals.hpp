@@ -1,0 +1,27 @@
+// What a user or a batch system asks of a running search from outside, by signals. A handler only takes a note; the
+// search looks at iteration boundaries. SIGUSR1: take a snapshot and go on. SIGUSR2 (as Slurm sends ahead of a time
+// limit), SIGTERM and the first SIGINT: take a snapshot and stop. A second SIGINT ends the process at once.
+// (mpirun forwards USR1 and USR2 to its ranks; TERM and INT make it end them within a second or so.)
+#pragma once
+
+namespace tessera {
+
+enum Request : unsigned { kRequestSnapshot = 1, kRequestStop = 2, kRequestReport = 4 };
+
+// From construction to destruction the signals are caught; at most one at a time counts, others do nothing. A file too
+// large for its limit becomes a failed write instead of a signal, and stays so.
+class SignalWatch {
+ public:
+  SignalWatch();
+  SignalWatch(const SignalWatch&) = delete;
+  SignalWatch& operator=(const SignalWatch&) = delete;
+  ~SignalWatch();
+
+  // What was asked for since the last call, as bits of Request.
+  [[nodiscard]] static unsigned take();
+
+ private:
+  bool installed_ = false;
+};
+
+}  // namespace tessera

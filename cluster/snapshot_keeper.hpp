@@ -1,0 +1,75 @@
+// A search's snapshots: taken at iteration boundaries when due (--every, --every-iterations), when asked for (signals;
+// files named SNAPSHOT, STOP or REPORT in the folder), before a time limit, and at the end; and taken up again. What
+// goes wrong with one is a warning, never the search's end: the last good snapshot stays.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/log.hpp"
+#include "cluster/machine.hpp"
+#include "cluster/options.hpp"
+#include "cluster/signals.hpp"
+#include "io/snapshot.hpp"
+
+namespace tessera {
+
+// What a snapshot is checked against: 64-bit hashes in hexadecimal.
+[[nodiscard]] std::string rules_digest(const std::vector<Rule>& rules, const SymbolTable& symbols,
+                                       const Language& language);
+// What this program and its command line say of a snapshot.
+[[nodiscard]] SnapshotOrigin origin_of(const Options& options, std::string rules_digest);
+[[nodiscard]] std::string text_digest(const std::string& text);
+
+class SnapshotKeeper {
+ public:
+  // Collective. Makes the folder. Throws Error(kInput) on all ranks when a new search is to be kept in a folder that
+  // holds another's snapshots. Does nothing, as all calls, unless there is a folder (--snapshot).
+  SnapshotKeeper(const Options& options, const Resources& resources, Exchange& exchange, Log& log);
+
+  // Has the search ask this before each iteration.
+  void watch(SearchOptions& search_options);
+  // Collective. Begins: `origin` says what the search is; `roots` are kept with it. A search that is to be taken up
+  // (constructed, not started) gets the newest valid snapshot's state, and `roots` its roots. Throws Error(kInput) on
+  // all ranks when there is none, or when it is of another model or other rules and that was not accepted.
+  void begin(Search& search, SnapshotOrigin origin, std::vector<NamedClass>& roots);
+  [[nodiscard]] bool resumes() const { return !options_.resume.empty(); }
+  // Collective. The search has stopped: a last snapshot if anything is new. From here on signals act as usual.
+  void finish(StopReason reason);
+
+  [[nodiscard]] double seconds() const { return seconds_; }  // spent on snapshots
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  [[nodiscard]] bool active() const { return !options_.snapshot.empty(); }
+  [[nodiscard]] bool leads() const { return exchange_.rank() == 0; }
+  // Files to take up, the best first; the same on every rank.
+  [[nodiscard]] std::vector<std::string> candidates(const std::string& from);
+  void resume(std::vector<NamedClass>& roots);
+  void check_origin(const Snapshot& snapshot) const;
+  std::optional<StopReason> at_boundary();
+  [[nodiscard]] unsigned requested_by_files() const;
+  [[nodiscard]] bool due() const;
+  [[nodiscard]] bool out_of_time() const;
+  void take();
+  void write_report_so_far();
+
+  const Options& options_;
+  const Resources& resources_;
+  Exchange& exchange_;
+  Log& log_;
+  std::optional<SignalWatch> signals_;
+  Search* search_ = nullptr;
+  SnapshotOrigin origin_;
+  std::vector<NamedClass> roots_;
+  std::optional<std::uint32_t> saved_;  // the iteration of the last good snapshot
+  std::uint32_t tried_ = 0;             // the iteration of the last attempt
+  Clock::time_point last_ = Clock::now();
+  double longest_s_ = 0;
+  double seconds_ = 0;
+};
+
+}  // namespace tessera
