@@ -20,7 +20,8 @@ class SnapshotAccess {
   SnapshotAccess(const SnapshotAccess&) = delete;
   SnapshotAccess& operator=(const SnapshotAccess&) = delete;
   virtual ~SnapshotAccess() = default;
-  // HDF5 property lists (hid_t), owned by this: for opening files, and for collective transfers.
+  // HDF5 property lists (hid_t), owned by this: for opening files, and for transfers, in which no rank
+  // waits for another.
   [[nodiscard]] virtual std::int64_t file_access() const = 0;
   [[nodiscard]] virtual std::int64_t transfer() const = 0;
 };

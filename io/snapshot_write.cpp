@@ -20,7 +20,7 @@ namespace {
 using hdf5::check;
 using hdf5::Handle;
 
-constexpr std::uint64_t kBytesACall = std::uint64_t{1} << 28;  // of a rank in one collective write
+constexpr std::uint64_t kBytesACall = std::uint64_t{1} << 28;  // MPI counts in ints
 
 Handle copied(std::int64_t list) { return {H5Pcopy(list), H5Pclose, "copy an HDF5 property list"}; }
 
@@ -72,7 +72,7 @@ class Writer {
     throw Error(ErrorCode::kResource, "cannot " + what + " '" + path + "': " + std::strerror(errno));
   }
 
-  // A full disk is told beforehand where it can be: HDF5 and MPI take a failed write badly.
+  // A full disk, a quota or a limit is better met before HDF5 and MPI are under way: they take a failed write badly.
   void check_room() {
     if (!leads()) return;
     std::uint64_t needed = kSealBytes + header_.size() + symbols_.size() + (std::uint64_t{1} << 16);
@@ -86,6 +86,18 @@ class Writer {
     if (!error && space.available < needed)
       throw Error(ErrorCode::kResource, fmt::format("cannot write '{}': no space left: found {} bytes, expected {}",
                                                     path_, space.available, needed));
+    reserve(O_CREAT | O_TRUNC, needed);
+  }
+
+  // Has the file system set so much of the temporary file aside, if it can.
+  void reserve(int flags, std::uint64_t bytes) const {
+    const int fd = ::open(temporary_.c_str(), O_WRONLY | O_CLOEXEC | flags, 0644);
+    if (fd < 0) refuse("create", temporary_);
+    const bool done = ::fallocate(fd, 0, 0, static_cast<off_t>(bytes)) == 0 || errno == EOPNOTSUPP || errno == ENOSYS;
+    const int error = errno;
+    ::close(fd);
+    errno = error;
+    if (!done) refuse("make room for", temporary_);
   }
 
   void write_together() {
@@ -93,7 +105,12 @@ class Writer {
     step([&] { create(file, copied(access_->file_access())); });
     step([&] { kill_point("snapshot-created", exchange_.rank()); });
     step([&] { create_datasets(file.get()); });
-    // From here on every rank makes every call, whatever has failed, for others wait in it.
+    step([&] {
+      std::uint64_t end = kSealBytes;
+      for (const SealedDataset& dataset : datasets_) end = std::max(end, dataset.offset + dataset.bytes);
+      if (leads()) reserve(0, end);
+    });
+    // From here on every rank goes on whatever has failed, for others wait in flush and close.
     std::string failure;
     const auto attempt = [&](auto&& work) {
       try {
@@ -102,7 +119,7 @@ class Writer {
         if (failure.empty()) failure = error.what();
       }
     };
-    write_texts(file.get(), attempt);
+    if (leads()) write_texts(file.get(), attempt);
     write_columns(file.get(), attempt);
     attempt([&] { check(H5Fflush(file.get(), H5F_SCOPE_GLOBAL), "flush '" + temporary_ + "'"); });
     attempt([&] { file.close("close '" + temporary_ + "'"); });
@@ -194,9 +211,7 @@ class Writer {
     const auto write = [&](const char* name, const std::string& text) {
       attempt([&] {
         const Handle dataset(H5Dopen2(file, name, H5P_DEFAULT), H5Dclose, std::string("open dataset ") + name);
-        const Handle space(H5Screate(H5S_SCALAR), H5Sclose, "make an HDF5 space");
-        if (!leads()) check(H5Sselect_none(space.get()), "select nothing");
-        check(H5Dwrite(dataset.get(), text_type(text).get(), space.get(), space.get(), transfer(), text.data()),
+        check(H5Dwrite(dataset.get(), text_type(text).get(), H5S_ALL, H5S_ALL, transfer(), text.data()),
               std::string("write dataset ") + name + " of '" + temporary_ + "'");
       });
     };
@@ -204,44 +219,28 @@ class Writer {
     write(kSymbolsDataset, symbols_);
   }
 
-  // Collective if there is an access for all at once: every rank makes as many calls as the largest part needs.
+  // Every rank writes its own range of every column, one long run of bytes, by itself: nobody waits for a rank whose
+  // write fails.
   template <class Attempt>
   void write_columns(hid_t file, Attempt&& attempt) {
-    std::vector<std::uint64_t> calls;
-    for_each_column(state_.share, [&](const char*, const auto& column, const ShareRange& range, std::uint64_t) {
-      const std::uint64_t most = kBytesACall / sizeof column[0];
-      calls.push_back(std::max<std::uint64_t>(1, (range.size() + most - 1) / most));
-    });
-    if (access_ != nullptr) exchange_.all_reduce(calls, Reduction::kMax);
-    std::size_t at = 0;
     for_each_column(state_.share, [&](const char* name, const auto& column, const ShareRange& range, std::uint64_t) {
       kill_point("snapshot-column", exchange_.rank());
       const hid_t memory_type = hdf5::memory_type(typename std::decay_t<decltype(column)>::value_type{});
       const std::uint64_t most = kBytesACall / sizeof column[0];
-      for (std::uint64_t call = 0; call < calls[at]; ++call) {
-        const std::uint64_t begin = std::min(range.size(), call * most);
+      for (std::uint64_t begin = 0; begin < range.size(); begin += most) {
         const std::uint64_t count = std::min(most, range.size() - begin);
         attempt([&] { write_part(file, name, memory_type, column.data() + begin, range.begin + begin, count); });
       }
-      ++at;
     });
   }
 
   void write_part(hid_t file, const char* name, hid_t memory_type, const void* data, hsize_t begin, hsize_t count) {
     const Handle dataset(H5Dopen2(file, name, H5P_DEFAULT), H5Dclose, std::string("open dataset ") + name);
     const Handle in_file(H5Dget_space(dataset.get()), H5Sclose, "read an HDF5 space");
-    const hsize_t memory_length = std::max<hsize_t>(1, count);
-    const Handle in_memory(H5Screate_simple(1, &memory_length, nullptr), H5Sclose, "make an HDF5 space");
-    if (count == 0) {
-      check(H5Sselect_none(in_file.get()), "select nothing");
-      check(H5Sselect_none(in_memory.get()), "select nothing");
-    } else {
-      check(H5Sselect_hyperslab(in_file.get(), H5S_SELECT_SET, &begin, nullptr, &count, nullptr), "select a part");
-    }
-    const std::uint64_t nothing = 0;
-    check(
-        H5Dwrite(dataset.get(), memory_type, in_memory.get(), in_file.get(), transfer(), count == 0 ? &nothing : data),
-        std::string("write dataset ") + name + " of '" + temporary_ + "'");
+    const Handle in_memory(H5Screate_simple(1, &count, nullptr), H5Sclose, "make an HDF5 space");
+    check(H5Sselect_hyperslab(in_file.get(), H5S_SELECT_SET, &begin, nullptr, &count, nullptr), "select a part");
+    check(H5Dwrite(dataset.get(), memory_type, in_memory.get(), in_file.get(), transfer(), data),
+          std::string("write dataset ") + name + " of '" + temporary_ + "'");
   }
 
   [[nodiscard]] hid_t transfer() const { return access_ == nullptr ? H5P_DEFAULT : access_->transfer(); }
