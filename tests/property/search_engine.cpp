@@ -6,6 +6,7 @@
 #include "engine/rule/rule_parser.hpp"
 #include "partition/digest.hpp"
 #include "partition/local_exchange.hpp"
+#include "tests/partition/state_support.hpp"
 
 namespace tessera::oracle {
 
@@ -17,16 +18,28 @@ struct RankResult {
   std::vector<ForeignRow> rows;
 };
 
-void run_rank(Exchange& exchange, const Layout& layout, const SearchInput& input, int iterations, RankResult& result) {
+// Which part of a search: from its start, or from a state; and where its state is kept at the end.
+struct Leg {
+  int iterations = 0;
+  const SearchState* from = nullptr;
+  SearchState* to = nullptr;
+};
+
+void run_rank(Exchange& exchange, const Layout& layout, const SearchInput& input, const Leg& leg, RankResult& result) {
   const RuleSet rules = parse_rules(input.text, "search", *input.language, result.symbols, {});
   SearchOptions options;
   options.partition.shards = layout.shards;
   options.partition.threads = layout.threads;
   Search search(exchange, *input.language, result.symbols, rules.rules, options);
-  search.start(rules.start);
   History& history = result.history;
-  history.counts.push_back({search.enodes(), search.eclasses(), {}, {}, {}});
-  for (int i = 0; i < iterations; ++i) {
+  if (leg.from == nullptr) {
+    search.start(rules.start);
+    history.counts.push_back({search.enodes(), search.eclasses(), {}, {}, {}});
+  } else {
+    static_cast<void>(import_state(search, cut_state(*leg.from, exchange.rank(), exchange.size())));
+    static_cast<void>(search.invariants_hold());
+  }
+  for (int i = 0; i < leg.iterations; ++i) {
     const IterationRecord& record = search.iterate();
     IterationCounts counts{record.enodes, record.eclasses, {}, {}, {}};
     for (const RuleRecord& rule : record.rules) counts.found_matches.push_back(rule.matches);
@@ -35,6 +48,7 @@ void run_rank(Exchange& exchange, const Layout& layout, const SearchInput& input
   }
   history.digest = digest(search.partition());
   result.rows = live_rows(search.partition());
+  if (leg.to != nullptr) *leg.to = export_state(search, {});
 }
 
 }  // namespace
@@ -64,10 +78,26 @@ std::vector<ForeignRow> live_rows(Partition& partition) {
 }
 
 History SearchEngine::run(const SearchInput& input, int iterations) {
+  Leg leg{iterations, nullptr, nullptr};
+  History before;
+  SearchState state;
+  if (before_) {
+    std::vector<RankResult> results(static_cast<std::size_t>(before_->ranks));
+    std::vector<SearchState> shares(results.size());
+    LocalWorld(before_->ranks).run([&](Exchange& exchange) {
+      const auto rank = static_cast<std::size_t>(exchange.rank());
+      run_rank(exchange, *before_, input, {iterations / 2, nullptr, &shares[rank]}, results[rank]);
+    });
+    before = std::move(results[0].history);
+    state = join_states(shares);
+    leg = {iterations - iterations / 2, &state, nullptr};
+  }
   std::vector<RankResult> results(static_cast<std::size_t>(layout_.ranks));
   LocalWorld(layout_.ranks).run([&](Exchange& exchange) {
-    run_rank(exchange, layout_, input, iterations, results[static_cast<std::size_t>(exchange.rank())]);
+    run_rank(exchange, layout_, input, leg, results[static_cast<std::size_t>(exchange.rank())]);
   });
+  for (RankResult& result : results)
+    result.history.counts.insert(result.history.counts.begin(), before.counts.begin(), before.counts.end());
   RankResult& first = results[0];
   std::vector<ForeignRow> rows;
   for (const RankResult& result : results) {

@@ -4,12 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/language/expression.hpp"
 #include "engine/language/symbol_table.hpp"
-#include "partition/search.hpp"
+#include "partition/search_state.hpp"
 #include "tests/property/engine_under_test.hpp"
 #include "tests/property/naive_egraph.hpp"
 
@@ -29,16 +30,20 @@ struct Layout {
 
 class SearchEngine : public EngineUnderTest {
  public:
-  explicit SearchEngine(Layout layout, std::uint64_t partition_size = 0)
-      : layout_(layout), partition_size_(partition_size) {}
+  // `before`: the layout in which the first half of the iterations is run, after which the search is taken up anew.
+  explicit SearchEngine(Layout layout, std::uint64_t partition_size = 0, std::optional<Layout> before = {})
+      : layout_(layout), partition_size_(partition_size), before_(before) {}
 
-  [[nodiscard]] std::string name() const override { return layout_name(layout_); }
+  [[nodiscard]] std::string name() const override {
+    return before_ ? layout_name(*before_) + " then " + layout_name(layout_) : layout_name(layout_);
+  }
   // Throws std::logic_error when ranks disagree or an invariant is broken.
   History run(const SearchInput& input, int iterations) override;
 
  private:
   Layout layout_;
   std::uint64_t partition_size_;  // as OracleLimits::partition_size
+  std::optional<Layout> before_;
 };
 
 }  // namespace tessera::oracle

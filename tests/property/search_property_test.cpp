@@ -90,6 +90,28 @@ RC_GTEST_PROP(RandomSearch, ConditionsOnData, ()) {
   expect_same(*random_search(options), DataPropertyLanguage(), {{1, 1, 1}, {1, 2, 4}, {2, 1, 1}, {3, 1, 4}});
 }
 
+// Half the iterations in one layout, the rest in another, by way of the search's state.
+RC_GTEST_PROP(RandomSearch, TakenUpInAnotherLayout, ()) {
+  RandomOptions options;
+  options.data = true;
+  const DataPropertyLanguage language;
+  const std::string text = (*random_search(options)).text();
+  const SearchInput input{text, &language};
+  OracleLimits limits;
+  limits.partition_size = kPartitionSize;
+  const int iterations = static_cast<int>(oracle_history(input, limits).counts.size()) - 1;
+  const History expected = SearchEngine({1, 1, 1}, kPartitionSize).run(input, iterations);
+  const std::vector<std::pair<Layout, Layout>> pairs = {
+      {{1, 1, 1}, {3, 1, 4}}, {{2, 1, 4}, {1, 2, 16}}, {{4, 1, 1}, {2, 2, 1}}};
+  for (const auto& pair : pairs) {
+    SearchEngine engine(pair.second, kPartitionSize, pair.first);
+    const History found = engine.run(input, iterations);
+    const std::string difference = first_difference(expected, found);
+    if (!difference.empty()) RC_FAIL(engine.name() + ": " + difference);
+    RC_ASSERT(found.digest == expected.digest);
+  }
+}
+
 // Counterexamples that were found, kept.
 struct Known {
   const char* what;

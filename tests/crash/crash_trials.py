@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""Kills searches and resumes them, over and over: each trial starts a search that keeps snapshots, kills it (at a named
+kill point, or at a random moment; one rank, or all), resumes it on another number of ranks and threads, maybe kills
+that too, and at the end demands the uninterrupted run's digest, counts and program, byte for byte.
+
+    crash_trials.py [--trials N] [--seed N]      TESSERA_PROGRAM, TESSERA_MPIEXEC: as for tests/program
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "program"))
+from program_support import HANGS_AFTER_S, MPIEXEC, PROGRAM, SMALL_MODEL  # noqa: E402
+
+POINTS = ["match", "apply", "merge", "rebuild", "analyze", "iteration", "extract", "snapshot-created", "snapshot-column",
+          "snapshot-written", "snapshot-sealed", "snapshot-rename", "snapshot-renamed", "snapshot-done"]
+BAD_INPUT = 2
+RANKS = [1, 2, 3, 4]
+
+
+class Job:
+    """A search of which the result is known: its first command, and what of its report must not change."""
+
+    def __init__(self, name, arguments, program):
+        self.name = name
+        self.arguments = arguments
+        self.program = program  # whether it leaves a program behind
+
+    def result(self, folder):
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        iterations = [(i["iteration"], i["enodes"], i["eclasses"],
+                       [(r["name"], r["matches"], r["unions"]) for r in i["rules"]]) for i in report["iterations"]]
+        text = (folder / "program.glenside").read_bytes() if self.program else b""
+        return report["digest"], report["stop_reason"], iterations, text
+
+
+JOBS = [
+    Job("model", ["search", SMALL_MODEL, "--no-verify", "--out", "."], True),
+    Job("math", ["saturate", "math", "--iterations", "9", "--report", "report.json"], False),
+    Job("aside", ["saturate", "math", "--iterations", "14", "--match-limit", "60", "--report", "report.json"], False),
+]
+
+
+def command(arguments, ranks):
+    own = [os.path.abspath(PROGRAM), *map(str, arguments)]
+    return own if ranks == 1 else [MPIEXEC, "-np", str(ranks), *own]
+
+
+def processes_of(folder):
+    """Ids of ranks that run in the folder."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and os.readlink(entry / "cwd") == str(folder) and \
+                    os.path.basename(os.readlink(entry / "exe")) == os.path.basename(PROGRAM):
+                found.append(int(entry.name))
+        except OSError:
+            pass
+    return found
+
+
+def run(arguments, ranks, folder, kill_point=None, kill_after=None, kill_all=False):
+    """Exit code and messages of one run, killed on the way if so asked."""
+    environment = dict(os.environ)
+    if kill_point:
+        environment["TESSERA_KILL_POINT"] = kill_point
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(command(arguments, ranks), cwd=folder, stdout=log, stderr=log,
+                                   stdin=subprocess.DEVNULL, env=environment)
+        if kill_after is not None:
+            time.sleep(kill_after)
+            victims = processes_of(folder)
+            for victim in victims if kill_all else victims[:1]:
+                try:
+                    os.kill(victim, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        try:
+            code = process.wait(timeout=HANGS_AFTER_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            code = "hangs"
+        log.seek(0)
+        return code, log.read()
+
+
+def fault(random_source, ranks):
+    if random_source.random() < 0.6:
+        point = f"{random_source.choice(POINTS)}:{random_source.randint(1, 12)}"
+        if random_source.random() < 0.5:
+            point += f":{random_source.randrange(ranks)}"
+        return {"kill_point": point}
+    return {"kill_after": random_source.uniform(0, 0.6), "kill_all": random_source.random() < 0.5}
+
+
+def trial(number, seed, job, expected, folder):
+    """One search until it ends, killed up to three times. Returns how often it was; throws when the result differs."""
+    source = random.Random(seed)
+    first = job.arguments + ["--snapshot", "snapshots", "--every-iterations", source.randint(1, 3), "--keep",
+                             source.randint(1, 3)]
+    kills = 0
+    history = []
+    arguments = first
+    last_ranks = None
+    for attempt in range(20):
+        ranks = source.choice([r for r in RANKS if r != last_ranks])
+        last_ranks = ranks
+        faults = fault(source, ranks) if attempt < 3 else {}
+        threads = ["--threads", source.choice([1, 2]), "--shards", source.choice([1, 4])]
+        code, log = run([*arguments, *threads], ranks, folder, **faults)
+        history.append(f"{' '.join(map(str, arguments))} on {ranks} ranks, {faults}: {code}")
+        if code == 0:
+            break
+        if code == BAD_INPUT and not list(folder.glob("snapshots/*.h5")):
+            arguments = first  # it was killed before there was any
+            continue
+        if code in (BAD_INPUT, "hangs") or "invariant" in log:
+            raise AssertionError("\n".join([*history, log[-3000:]]))
+        kills += 1
+        arguments = ["resume", "snapshots"]
+    else:
+        raise AssertionError("it does not end\n" + "\n".join(history))
+    context = f"trial {number} ({job.name}, seed {seed})\n" + "\n".join(history)
+    if job.result(folder) != expected:
+        raise AssertionError("another result than the uninterrupted run: " + context)
+    left = [p.name for p in (folder / "snapshots").iterdir() if not p.name.endswith(".h5")]
+    if left:
+        raise AssertionError(f"left behind: {left}: {context}")
+    if processes_of(folder):
+        raise AssertionError("processes left behind: " + context)
+    return kills
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    expected = {}
+    for job in JOBS:
+        with tempfile.TemporaryDirectory(prefix="tessera-crash-") as name:
+            folder = pathlib.Path(name).resolve()
+            code, log = run(job.arguments, 1, folder)
+            assert code == 0, log
+            expected[job.name] = job.result(folder)
+    kills = 0
+    for number in range(options.trials):
+        job = JOBS[number % len(JOBS)]
+        with tempfile.TemporaryDirectory(prefix="tessera-crash-") as name:
+            kills += trial(number, options.seed * 1_000_003 + number, job, expected[job.name],
+                           pathlib.Path(name).resolve())
+        print(f"trial {number + 1} of {options.trials} passed, {kills} kills so far", flush=True)
+    print(f"{options.trials} trials passed; {kills} runs were killed and resumed")
+    return 0 if kills > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
