@@ -259,7 +259,7 @@ class Asked(SnapshotTest):
                              timeout=HANGS_AFTER_S)
         outcome = Outcome(limited, run.returncode, run.stdout, run.stderr)
         self.expect_code(outcome, DONE)
-        self.assertRegex(outcome.errors, "warning: no snapshot was taken of iteration 8: .*the last snapshot is of iter")
+        self.assertRegex(outcome.errors, "warning: no snapshot was taken of iteration 8: .*the last snapshot is of")
         self.assertIn("stopped: iterations after 8", outcome.output)
         self.assertEqual([name for name in self.kept() if ".tmp" in name], [])
         self.done("resume", "kept")
