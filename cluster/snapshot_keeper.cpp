@@ -16,6 +16,7 @@
 namespace tessera {
 namespace {
 
+constexpr double kGrowth = 4;  // how much longer than an iteration the next may well be
 constexpr int kInputCode = static_cast<int>(ErrorCode::kInput);
 
 struct ControlFile {
@@ -151,14 +152,18 @@ bool SnapshotKeeper::due() const {
   const std::uint32_t iteration = search_->partition().graph.iteration;
   if (!saved_ && tried_ == 0) return true;  // so that there always is one
   if (options_.every_iterations > 0 && iteration >= tried_ + options_.every_iterations) return true;
+  // The next iteration, which tends to be longer than the last, may be the one that the time limit cuts off.
+  const double last_iteration = search_->iterations().empty() ? 0 : search_->iterations().back().seconds;
+  if (options_.time_limit_ms > 0 && seconds_left() < kGrowth * (last_iteration + longest_s_)) return true;
   return options_.every_ms > 0 && seconds_since(last_) * 1000 >= static_cast<double>(options_.every_ms);
 }
 
-// Whether only as much time is left as a last snapshot may need.
-bool SnapshotKeeper::out_of_time() const {
-  const double limit = static_cast<double>(options_.time_limit_ms) / 1000;
-  return limit > 0 && search_->seconds() + 2 * longest_s_ >= limit;
+double SnapshotKeeper::seconds_left() const {
+  return static_cast<double>(options_.time_limit_ms) / 1000 - search_->seconds();
 }
+
+// Whether only as much time is left as a last snapshot may need.
+bool SnapshotKeeper::out_of_time() const { return options_.time_limit_ms > 0 && seconds_left() <= 2 * longest_s_; }
 
 std::optional<StopReason> SnapshotKeeper::at_boundary() {
   constexpr unsigned kDue = 8;
@@ -218,7 +223,13 @@ void SnapshotKeeper::write_report_so_far() {
 
 void SnapshotKeeper::finish(StopReason reason) {
   if (!active()) return;
-  if (reason != StopReason::kInterrupted) take();
+  if (search_->cut_off()) {
+    if (leads())
+      log_.info("the last iteration was stopped within: no snapshot of it; {}",
+                saved_ ? fmt::format("the last one is of iteration {}", *saved_) : "there is none");
+  } else if (reason != StopReason::kInterrupted) {
+    take();
+  }
   signals_.reset();
   if (reason == StopReason::kInterrupted && leads())
     log_.info("interrupted; to go on: tessera resume {}", options_.snapshot.string());

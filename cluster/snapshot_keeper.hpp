@@ -36,7 +36,8 @@ class SnapshotKeeper {
   // all ranks when there is none, or when it is of another model or other rules and that was not accepted.
   void begin(Search& search, SnapshotOrigin origin, std::vector<NamedClass>& roots);
   [[nodiscard]] bool resumes() const { return !options_.resume.empty(); }
-  // Collective. The search has stopped: a last snapshot if anything is new. From here on signals act as usual.
+  // Collective. The search has stopped: a last snapshot if anything is new, but not of an iteration that a limit
+  // stopped within, for what that has found depends on the machine. From here on signals act as usual.
   void finish(StopReason reason);
 
   [[nodiscard]] double seconds() const { return seconds_; }  // spent on snapshots
@@ -53,6 +54,7 @@ class SnapshotKeeper {
   std::optional<StopReason> at_boundary();
   [[nodiscard]] unsigned requested_by_files() const;
   [[nodiscard]] bool due() const;
+  [[nodiscard]] double seconds_left() const;  // of --time-limit
   [[nodiscard]] bool out_of_time() const;
   void take();
   void write_report_so_far();
