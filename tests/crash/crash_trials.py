@@ -84,12 +84,14 @@ def run(arguments, ranks, folder, kill_point=None, kill_after=None, kill_all=Fal
                     os.kill(victim, signal.SIGKILL)
                 except ProcessLookupError:
                     pass
+        is_killed = kill_point is not None or kill_after is not None
         try:
-            code = process.wait(timeout=HANGS_AFTER_S)
+            code = process.wait(timeout=60 if is_killed else HANGS_AFTER_S)
         except subprocess.TimeoutExpired:
+            # Open MPI's mpirun may wait for ever when ranks die while they connect to it; no rank may.
+            code = "mpirun hangs" if is_killed and not processes_of(folder) else "hangs"
             process.kill()
             process.wait()
-            code = "hangs"
         log.seek(0)
         return code, log.read()
 
