@@ -469,14 +469,19 @@ std::variant<Options, ExitRequest> parse_options(int argc, const char* const* ar
 }
 
 Options resumed_options(const Options& resume, const std::vector<std::string>& arguments) {
-  const auto name_of = [](const std::string& argument) { return argument.substr(0, argument.find('=')); };
+  const auto name_of = [](const std::string& argument) {
+    const std::string name = argument.substr(0, argument.find('='));
+    return name == "--quiet" ? std::string("--verbose") : name;  // one replaces the other
+  };
+  // What is of one run, not of the search.
+  const std::vector<std::string> dropped = {"--snapshot", "--virtual-ranks", "--record-work"};
   std::vector<std::string> merged = {"tessera"};
   const std::span<const std::string> given = std::span(resume.arguments).subspan(2);
   for (const std::string& argument : arguments) {
     const bool replaced = argument.starts_with("--") && std::ranges::any_of(given, [&](const std::string& over) {
                             return name_of(over) == name_of(argument);
                           });
-    if (!replaced && name_of(argument) != "--snapshot") merged.push_back(argument);
+    if (!replaced && std::ranges::find(dropped, name_of(argument)) == dropped.end()) merged.push_back(argument);
   }
   const std::filesystem::path folder = std::filesystem::is_directory(resume.input)
                                            ? std::filesystem::path(resume.input)

@@ -325,5 +325,52 @@ TEST(Machine, ThisOneIsKnown) {
   EXPECT_EQ(this_machine(0).local_ranks, 1);
 }
 
+TEST(Options, Snapshots) {
+  const Options options =
+      accepted({"search", "--snapshot", "kept", "--every", "90s", "--every-iterations", "5", "--keep", "7"});
+  EXPECT_EQ(options.snapshot, "kept");
+  EXPECT_EQ(options.every_ms, 90'000U);
+  EXPECT_EQ(options.every_iterations, 5U);
+  EXPECT_EQ(options.keep, 7U);
+  EXPECT_EQ(accepted({"search", "--snapshot", "kept"}).every_ms, 600'000U);
+  EXPECT_EQ(accepted({"search", "--snapshot", "kept", "--every-iterations", "1"}).every_ms, 0U);
+  EXPECT_THAT(refused({"search", "--keep", "2"}), HasSubstr("expected --snapshot"));
+  EXPECT_THAT(refused({"search", "--snapshot", "s", "--accept-changes"}), HasSubstr("unknown option"));
+  EXPECT_THAT(refused({"snapshot", "verify"}), HasSubstr("no snapshot given"));
+  EXPECT_EQ(accepted({"snapshot", "verify", "a.h5"}).input, "a.h5");
+}
+
+TEST(Options, ResumingTakesTheOldOptionsAndTheNewOnesOverThem) {
+  const Options first = accepted({"search", "m.relay", "--array", "8x8", "--array", "16x16", "--threads", "3", "-q",
+                                  "--snapshot", "kept", "--keep", "7", "--virtual-ranks", "4", "--ban", "r"});
+  EXPECT_THAT(first.arguments,
+              ElementsAre("search", "m.relay", "--array=8x8", "--array=16x16", "--ban=r", "--threads=3",
+                          "--virtual-ranks=4", "--snapshot=kept", "--keep=7", "--quiet"));
+  const Options same = resumed_options(accepted({"resume", "elsewhere/x.h5"}), first.arguments);
+  EXPECT_EQ(same.command, Command::kSearch);
+  EXPECT_EQ(same.input, "m.relay");
+  EXPECT_EQ(same.arrays, first.arrays);
+  EXPECT_EQ(same.threads, 3);
+  EXPECT_EQ(same.keep, 7U);
+  EXPECT_EQ(same.virtual_ranks, 0);
+  EXPECT_EQ(same.snapshot, "elsewhere");
+  EXPECT_EQ(same.resume, "elsewhere/x.h5");
+  EXPECT_EQ(same.verbosity, Verbosity::kQuiet);
+  const Options changed = resumed_options(
+      accepted({"resume", "elsewhere/x.h5", "--array", "4x4", "--threads", "1", "-v", "--accept-changes"}),
+      first.arguments);
+  EXPECT_THAT(changed.arrays, ElementsAre(ArraySize{4, 4}));
+  EXPECT_EQ(changed.threads, 1);
+  EXPECT_EQ(changed.verbosity, Verbosity::kVerbose);
+  EXPECT_TRUE(changed.accept_changes);
+  EXPECT_THAT(changed.banned, ElementsAre("r"));
+  try {
+    (void)resumed_options(accepted({"resume", "kept", "--print-counts"}), first.arguments);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("--print-counts"));
+  }
+}
+
 }  // namespace
 }  // namespace tessera
