@@ -306,7 +306,8 @@ Options interpret(Command command, const Given& given) {
         throw Error(ErrorCode::kInput, name + ": " + error.message());
       }
       if (name == "--quiet") quiet = true;
-      options.arguments.push_back(entry->metavar == nullptr ? name : name + "=" + value);
+      std::string& argument = options.arguments.emplace_back(name);
+      if (entry->metavar != nullptr) argument.append("=").append(value);
     }
   }
   if (options.arrays.empty()) options.arrays = defaults.arrays;
@@ -490,6 +491,7 @@ Options resumed_options(const Options& resume, const std::vector<std::string>& a
   for (const std::string& over : given)
     if (over != "--accept-changes") merged.push_back(over);
   std::vector<const char*> pointers;
+  pointers.reserve(merged.size());
   for (const std::string& argument : merged) pointers.push_back(argument.c_str());
   const auto parsed = parse_options(static_cast<int>(pointers.size()), pointers.data());
   if (const auto* exit = std::get_if<ExitRequest>(&parsed))

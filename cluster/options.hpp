@@ -110,8 +110,8 @@ struct ExitRequest {
 
 [[nodiscard]] std::variant<Options, ExitRequest> parse_options(int argc, const char* const* argv);
 
-// The options of a resumed command: the snapshot's `arguments`, and over them those given to `resume`; virtual ranks and
-// a work record only if `resume` is given them. Throws Error(kInput).
+// The options of a resumed command: the snapshot's `arguments`, and over them those given to `resume`; virtual ranks
+// and a work record only if `resume` is given them. Throws Error(kInput).
 [[nodiscard]] Options resumed_options(const Options& resume, const std::vector<std::string>& arguments);
 
 // --- the notations that options use; each throws Error(kInput) saying what was found and what was expected ---
