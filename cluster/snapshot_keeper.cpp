@@ -16,7 +16,7 @@
 namespace tessera {
 namespace {
 
-constexpr double kGrowth = 4;  // how much longer than an iteration the next may well be
+constexpr double kGrowth = 10;  // how much longer than an iteration the next may well be
 constexpr int kInputCode = static_cast<int>(ErrorCode::kInput);
 
 struct ControlFile {

@@ -250,7 +250,12 @@ class Asked(SnapshotTest):
     def test_time_limit_leaves_a_snapshot(self):
         outcome = self.done("saturate", "math", "--time-limit", "700ms", "--snapshot", "kept", "--every", "1h")
         self.assertIn("stopped: time", outcome.output)
-        self.assertGreater(self.kept()[-1], "snapshot-000000.h5")
+        # Whether the limit strikes within an iteration is the machine's affair; what is kept is said truly.
+        last = int(self.kept()[-1][9:15])
+        if "was stopped within" in outcome.errors:
+            self.assertIn(f"the last one is of iteration {last}", outcome.errors)
+        else:
+            self.assertIn(f"stopped: time after {last} iterations", outcome.output)
 
     def test_a_full_disk_is_a_warning(self):
         limited = ["bash", "-c", 'trap "" XFSZ; ulimit -f 200; exec "$0" "$@"', os.path.abspath(PROGRAM), *MATH,
