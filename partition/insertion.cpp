@@ -116,7 +116,7 @@ void Insertion::run_queues(std::span<Queue> queues, const Wave& wave) {
     if (!may_differ || request.arity > NodeTable::kInlineArity || request.arity == 0) continue;
     c.kids[0] = classes.find(ClassId(request.kids[0])).value;
     c.kids[1] = request.arity == 2 ? classes.find(ClassId(request.kids[1])).value : 0;
-    if (c.kids == request.kids) continue;
+    if (c.kids[0] == request.kids[0] && c.kids[1] == request.kids[1]) continue;
     c.differs = true;
     c.hash = NodeTable::hash_key(request.symbol, std::span(c.kids).first(request.arity));
     c.here = nodes.shard_of_hash(c.hash) == shard;
