@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -13,6 +14,10 @@ PROGRAM = os.path.abspath(os.environ.get("TESSERA_PROGRAM", "build/release/bin/t
 MPIEXEC = os.environ.get("TESSERA_MPIEXEC", "mpirun")
 SCALING = pathlib.Path(__file__).resolve().parents[2] / "bench" / "scaling"
 PYTHON = "/usr/bin/python3"  # Debian's own, which has matplotlib
+
+sys.path.insert(0, str(SCALING))
+
+import model  # noqa: E402
 
 
 def run(*command):
@@ -91,7 +96,10 @@ class Scaling(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("1,000,000 e-nodes (316 times the recorded 3,160); recorded on 1, 2, 4, 8 ranks", done.stdout)
         self.assertIn("against 2 ranks, it falls below 50 % at", done.stdout)
-        self.assertEqual(sum(line.startswith("  ") and "x)" in line for line in done.stdout.splitlines()), 8)
+        rows = [line for line in done.stdout.splitlines() if line.startswith("  ") and "x)" in line]
+        self.assertEqual(len(rows), len(model.DESIGNS))
+        for design, row in zip(model.DESIGNS, rows):
+            self.assertTrue(row.strip().startswith(design.name), row)
         first = json.loads(paths[1].read_text(encoding="utf-8").splitlines()[0])
         self.assertEqual((first["ranks"], first["command"], first["input"]), (2, "saturate", "math"))
 
