@@ -15,6 +15,8 @@
 namespace tessera {
 namespace {
 
+constexpr int kFailed = 1;  // tag of the notice that its sender has failed
+
 // mpirun (Open MPI), any PMIx launcher (srun --mpi=pmix, prterun), PMI-1 and PMI-2 (srun --mpi=pmi2) say so in the
 // environment.
 bool launched() {
@@ -88,19 +90,30 @@ std::unique_ptr<Exchange> MpiSession::make_exchange(ExchangeWay way) {
 
 bool MpiSession::all_ranks_failed() const {
   if (size_ == 1) return true;
-  // Ranks that agreed on an error meet within moments of each other. The wait is longer on higher ranks, so that if
-  // some but not all fail, one of them speaks first, and its abort silences the others.
-  const auto patience = std::chrono::milliseconds(500) + std::chrono::milliseconds(50) * (rank_ % 20);
-  const auto deadline = std::chrono::steady_clock::now() + patience;
+  // Whoever fails tells the ranks above, so that the lowest of them speaks.
+  for (int peer = rank_ + 1; peer < size_; ++peer) {
+    MPI_Request notice = MPI_REQUEST_NULL;
+    if (MPI_Isend(nullptr, 0, MPI_BYTE, peer, kFailed, failures_, &notice) != MPI_SUCCESS) return false;
+    MPI_Request_free(&notice);
+  }
+  // Ranks that agreed on an error meet within moments of each other.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
   MPI_Request request = MPI_REQUEST_NULL;
   if (MPI_Ibarrier(failures_, &request) != MPI_SUCCESS) return false;
   for (;;) {
     int done = 0;
     if (MPI_Test(&request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS) return false;
-    if (done != 0) return true;
+    if (done != 0) break;
     if (std::chrono::steady_clock::now() > deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+  for (int peer = 0; peer < rank_; ++peer) MPI_Recv(nullptr, 0, MPI_BYTE, peer, kFailed, failures_, MPI_STATUS_IGNORE);
+  return true;
+}
+
+bool MpiSession::lower_rank_failed() const {
+  int found = 0;
+  return MPI_Iprobe(MPI_ANY_SOURCE, kFailed, failures_, &found, MPI_STATUS_IGNORE) == MPI_SUCCESS && found != 0;
 }
 
 int MpiSession::run(const std::function<int()>& body) {
@@ -120,6 +133,8 @@ int MpiSession::run(const std::function<int()>& body) {
     if (rank_ == 0) print_error(text);
     return code;
   }
+  // A lower rank that failed too speaks and aborts this one; unless it ended before it could.
+  if (lower_rank_failed()) std::this_thread::sleep_for(std::chrono::seconds(5));
   print_error("rank " + std::to_string(rank_) + " of " + std::to_string(size_) + ": " + text);
   MPI_Abort(MPI_COMM_WORLD, code);
   return code;

@@ -51,13 +51,14 @@ class MpiSession {
 
   // Runs the job: calls body on every rank and returns the exit code for main. An exception is printed to standard
   // error and becomes its exit code (exit_code_of): once, by rank 0, if all ranks failed (errors that were agreed on),
-  // and then MPI ends in good order; otherwise by the rank that failed, which then aborts all ranks, since the others
-  // may wait for it forever. Rank 0's exit code should be that of all ranks; body sees to that.
+  // and then MPI ends in good order; otherwise by the lowest rank that failed, which then aborts all ranks, since the
+  // others may wait for it forever. Rank 0's exit code should be that of all ranks; body sees to that.
   [[nodiscard]] int run(const std::function<int()>& body);
 
  private:
   void start(int* argc, char*** argv);
   [[nodiscard]] bool all_ranks_failed() const;
+  [[nodiscard]] bool lower_rank_failed() const;
 
   bool started_ = false;
   MPI_Comm world_ = MPI_COMM_NULL;     // for exchanges

@@ -23,7 +23,7 @@ class LowestTerms {
   void run() {
     partition_.exchange.enter_phase(graph_.iteration, "digest");
     std::vector<RowId> frontier;
-    for_each_row([&](RowId row) {
+    graph_.for_each_row([&](RowId row) {
       if (graph_.arity(row) == 0) frontier.push_back(row);
     });
     Outbox news(partition_.ranks());
@@ -53,7 +53,7 @@ class LowestTerms {
 
   [[nodiscard]] std::string sum() {
     std::array<std::uint64_t, 3> sums = {0, 0, 0};
-    for_each_row([&](RowId row) {
+    graph_.for_each_row([&](RowId row) {
       const std::uint64_t node = row_hash(row);
       const std::uint64_t cls = hash_[graph_.nodes[row].class_id];
       sums[0] += hash_combine(hash_combine(1, node), cls);
@@ -94,16 +94,6 @@ class LowestTerms {
         level_.emplace(partition_.find_local(named.cls), named.hash);
       }
     });
-  }
-
-  template <class Visit>
-  void for_each_row(Visit&& visit) const {
-    const ShardedIds& ids = graph_.nodes.ids();
-    for (std::uint32_t shard = 0; shard < ids.shards(); ++shard)
-      for (std::uint32_t at = 0; at < ids.used(shard); ++at) {
-        const RowId row(ids.id(shard, at));
-        if (graph_.nodes.is_live(row)) visit(row);
-      }
   }
 
   [[nodiscard]] bool kids_known(RowId row) const {

@@ -251,12 +251,7 @@ void Extraction::publish_barrier_costs() {
 }
 
 void Extraction::run() {
-  const auto queue_all = [&] {
-    const ShardedIds& ids = graph_.nodes.ids();
-    for (std::uint32_t shard = 0; shard < ids.shards(); ++shard)
-      for (std::uint32_t at = 0; at < ids.used(shard); ++at)
-        if (graph_.nodes.is_live(RowId(ids.id(shard, at)))) queue_.push_back(RowId(ids.id(shard, at)));
-  };
+  const auto queue_all = [&] { graph_.for_each_row([this](RowId row) { queue_.push_back(row); }); };
   partition_.exchange.enter_phase(graph_.iteration, "extract");
   queue_all();
   if (barriers_.empty()) {

@@ -54,13 +54,7 @@ std::vector<GlobalId> find_terms(Partition& partition, const Expression& terms) 
 std::vector<std::uint64_t> count_by_operator(Partition& partition) {
   const EGraph& graph = partition.graph;
   std::vector<std::uint64_t> counts(graph.symbols().operator_count(), 0);
-  const ShardedIds& ids = graph.nodes.ids();
-  for (std::uint32_t shard = 0; shard < ids.shards(); ++shard) {
-    for (std::uint32_t at = 0; at < ids.used(shard); ++at) {
-      const RowId row(ids.id(shard, at));
-      if (graph.nodes.is_live(row)) ++counts[graph.symbols().op(graph.nodes[row].symbol).value];
-    }
-  }
+  graph.for_each_row([&](RowId row) { ++counts[graph.symbols().op(graph.nodes[row].symbol).value]; });
   if (!partition.alone() && !counts.empty()) partition.exchange.all_reduce(counts, Reduction::kSum);
   return counts;
 }

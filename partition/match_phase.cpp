@@ -308,14 +308,9 @@ class MatchPhase {
   void fill_all(std::uint32_t seen) {
     RowsByOperator& rows = all_;
     rows.resize(graph_.symbols().operator_count());
-    const ShardedIds& ids = graph_.nodes.ids();
-    for (std::uint32_t shard = 0; shard < ids.shards(); ++shard) {
-      for (std::uint32_t at = 0; at < ids.used(shard); ++at) {
-        const RowId row(ids.id(shard, at));
-        if (graph_.nodes.is_live(row) && graph_.nodes[row].stamp >= seen)
-          rows[graph_.symbols().op(graph_.nodes[row].symbol).value].push_back(row);
-      }
-    }
+    graph_.for_each_row([&](RowId row) {
+      if (graph_.nodes[row].stamp >= seen) rows[graph_.symbols().op(graph_.nodes[row].symbol).value].push_back(row);
+    });
   }
 
   const RowsByOperator& since(std::uint32_t seen, std::uint32_t oldest) {
@@ -331,17 +326,11 @@ class MatchPhase {
 
   void add_class_units(std::uint32_t program) {
     std::vector<ClassId>& found = class_starts_.emplace_back();
-    const ShardedIds& ids = graph_.classes.ids();
     const std::uint32_t seen = programs_[program].seen;
-    for (std::uint32_t shard = 0; shard < ids.shards(); ++shard) {
-      for (std::uint32_t at = 0; at < ids.used(shard); ++at) {
-        const ClassId cls(ids.id(shard, at));
-        if (!graph_.classes.is_leader(cls) || partition_.is_ghost(cls)) continue;
-        const bool changed =
-            cls.value < request_.class_data_stamp.size() && request_.class_data_stamp[cls.value] >= seen;
-        if (changed || ClassTable::birth(graph_.classes[cls].name) >= seen) found.push_back(cls);
-      }
-    }
+    partition_.for_each_owned_class([&](ClassId cls) {
+      const bool changed = cls.value < request_.class_data_stamp.size() && request_.class_data_stamp[cls.value] >= seen;
+      if (changed || ClassTable::birth(graph_.classes[cls].name) >= seen) found.push_back(cls);
+    });
     for (std::size_t at = 0; at < found.size(); at += kUnitRows)
       units_.push_back(
           {program, {}, std::span<const ClassId>(found).subspan(at, std::min(kUnitRows, found.size() - at)), 1});

@@ -87,6 +87,18 @@ class Partition {
     return placement_->home(graph.symbols().hash(symbol), kids, ranks());
   }
 
+  // Calls visit(ClassId) for every leader that lives here.
+  template <class Visit>
+  void for_each_owned_class(Visit&& visit) const {
+    const ShardedIds& ids = graph.classes.ids();
+    for (std::uint32_t shard = 0; shard < ids.shards(); ++shard) {
+      for (std::uint32_t at = 0; at < ids.used(shard); ++at) {
+        const ClassId cls(ids.id(shard, at));
+        if (graph.classes.is_leader(cls) && !is_ghost(cls)) visit(cls);
+      }
+    }
+  }
+
   // --- lists ---
   // Links a new or re-keyed row; by shard tasks. With one shard it is done at once, else when flush_links() runs.
   void link(std::uint32_t acting_shard, ClassId cls, RowId row, std::uint32_t edge) {

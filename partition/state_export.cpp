@@ -45,31 +45,12 @@ class Export {
   }
 
  private:
-  template <class Visit>
-  void for_each_owned_class(Visit&& visit) const {
-    const ShardedIds& ids = graph_.classes.ids();
-    for (std::uint32_t shard = 0; shard < ids.shards(); ++shard)
-      for (std::uint32_t at = 0; at < ids.used(shard); ++at) {
-        const ClassId cls(ids.id(shard, at));
-        if (graph_.classes.is_leader(cls) && !partition_.is_ghost(cls)) visit(cls);
-      }
-  }
-  template <class Visit>
-  void for_each_row(Visit&& visit) const {
-    const ShardedIds& ids = graph_.nodes.ids();
-    for (std::uint32_t shard = 0; shard < ids.shards(); ++shard)
-      for (std::uint32_t at = 0; at < ids.used(shard); ++at) {
-        const RowId row(ids.id(shard, at));
-        if (graph_.nodes.is_live(row)) visit(row);
-      }
-  }
-
   // Lengths of all columns, and where this rank's ranges lie in them.
   void measure() {
     value_of_.assign(graph_.data.size(), GraphShare::kNoValue);
     constexpr std::size_t kColumns = 5;
     std::array<std::uint64_t, kColumns> mine{};
-    for_each_owned_class([&](ClassId cls) {
+    partition_.for_each_owned_class([&](ClassId cls) {
       ++mine[0];
       const DataId data = graph_.classes[cls].data;
       if (data.is_none() || value_of_[data.value] != GraphShare::kNoValue) return;
@@ -77,7 +58,7 @@ class Export {
       mine[2] += graph_.data[data].size();
       values_.push_back(data);
     });
-    for_each_row([&](RowId row) {
+    graph_.for_each_row([&](RowId row) {
       ++mine[3];
       mine[4] += graph_.arity(row);
     });
@@ -106,7 +87,7 @@ class Export {
     share_.class_name.reserve(share_.classes.size());
     share_.class_value.reserve(share_.classes.size());
     share_.class_data_stamp.reserve(share_.classes.size());
-    for_each_owned_class([&](ClassId cls) {
+    partition_.for_each_owned_class([&](ClassId cls) {
       position_[cls.value] = share_.classes.begin + share_.class_name.size();
       const ClassRecord& record = graph_.classes[cls];
       share_.class_name.push_back(record.name);
@@ -124,7 +105,7 @@ class Export {
   }
 
   void tell_subscribers() {
-    for_each_owned_class([&](ClassId cls) {
+    partition_.for_each_owned_class([&](ClassId cls) {
       const Position position{GlobalId(partition_.rank(), cls), position_[cls.value]};
       partition_.subscribers.for_each(
           cls, [&](const Subscriber& s) { partition_.outbox.put(static_cast<int>(s.rank), position); });
@@ -149,7 +130,7 @@ class Export {
       CHECK(position_[cls] != kUnknown);
       return position_[cls];
     };
-    for_each_row([&](RowId row) {
+    graph_.for_each_row([&](RowId row) {
       const Row& r = graph_.nodes[row];
       share_.row_symbol.push_back(r.symbol.value);
       share_.row_class.push_back(position(r.class_id));

@@ -31,7 +31,6 @@ struct Sample {
 };
 
 struct Tally {
-  std::uint64_t samples = 0;
   std::uint64_t entries = 0;
   std::uint64_t fitting = 0;
 };
@@ -48,8 +47,15 @@ class EdgeSampler {
         samples_(graph_.symbols().operator_count()) {}
 
   void offer(RowId row, OperatorId op) {
-    if (std::ranges::binary_search(operators_, op)) samples_[op.value].offer(row);
+    const auto at = std::ranges::lower_bound(operators_, op);
+    if (at == operators_.end() || *at != op) return;
+    // Of an operator of several arities, those that have all the positions.
+    if (graph_.arity(row) >= positions_[static_cast<std::size_t>(at - operators_.begin())])
+      samples_[op.value].offer(row);
   }
+
+  // Rows sampled of operators[o].
+  [[nodiscard]] std::uint64_t samples(std::size_t o) const { return samples_[operators_[o].value].rows.size(); }
 
   // The members' tally of every operator, then the parents' tallies of its positions, operator by operator.
   [[nodiscard]] std::vector<Tally> walk() const {
@@ -60,7 +66,7 @@ class EdgeSampler {
       result.resize(first + positions_[o]);
       for (const RowId row : samples_[operators_[o].value].rows) {
         const std::uint32_t arity = graph_.arity(row);
-        for (std::uint32_t p = 0; p < std::min(arity, positions_[o]); ++p) {
+        for (std::uint32_t p = 0; p < positions_[o]; ++p) {
           const ClassId kid(graph_.nodes.kid(row, arity, p));
           count_parents(kid, operators_[o], p, result[first + p]);
           count_members(kid, members, result);
@@ -72,7 +78,6 @@ class EdgeSampler {
 
  private:
   void count_parents(ClassId kid, OperatorId op, std::uint32_t position, Tally& tally) const {
-    ++tally.samples;
     std::uint64_t steps = 0;
     for (Edge edge = graph_.first_parent(kid); !edge.is_end() && steps < kLongestWalk; edge = graph_.nodes.next(edge)) {
       ++steps;
@@ -95,7 +100,6 @@ class EdgeSampler {
     for (std::size_t o = 0; o < operators_.size(); ++o) {
       Tally& tally = result[o];
       const bool walked = (graph_.classes[kid].mask & EGraph::mask_bit(operators_[o])) != 0;
-      ++tally.samples;
       tally.entries += walked ? steps : 0;
       tally.fitting += of_operator[operators_[o].value];
     }
@@ -134,28 +138,18 @@ GraphStatistics count_statistics(Partition& partition, std::span<const RulePlan>
     }
   }
   EdgeSampler sampler(partition, operators, positions);
-  for (std::uint32_t shard = 0; shard < graph.shards(); ++shard) {
-    const ShardedIds& ids = graph.nodes.ids();
-    for (std::uint32_t at = 0; at < ids.used(shard); ++at) {
-      const RowId row(ids.id(shard, at));
-      const SymbolId symbol = graph.nodes[row].symbol;
-      if (symbol.is_none()) continue;
-      ++rows_of_symbol[symbol.value];
-      sampler.offer(row, graph.symbols().op(symbol));
-    }
-  }
+  graph.for_each_row([&](RowId row) {
+    const SymbolId symbol = graph.nodes[row].symbol;
+    ++rows_of_symbol[symbol.value];
+    sampler.offer(row, graph.symbols().op(symbol));
+  });
   std::vector<std::uint64_t> classes_of_bit(64, 0);
   std::uint64_t classes = 0;
-  for (std::uint32_t shard = 0; shard < graph.shards(); ++shard) {
-    const ShardedIds& ids = graph.classes.ids();
-    for (std::uint32_t at = 0; at < ids.used(shard); ++at) {
-      const ClassId cls(ids.id(shard, at));
-      if (!graph.classes.is_leader(cls) || partition.is_ghost(cls)) continue;
-      ++classes;
-      for (std::uint64_t mask = graph.classes[cls].mask; mask != 0; mask &= mask - 1)
-        ++classes_of_bit[static_cast<std::size_t>(std::countr_zero(mask))];
-    }
-  }
+  partition.for_each_owned_class([&](ClassId cls) {
+    ++classes;
+    for (std::uint64_t mask = graph.classes[cls].mask; mask != 0; mask &= mask - 1)
+      ++classes_of_bit[static_cast<std::size_t>(std::countr_zero(mask))];
+  });
   std::vector<std::uint64_t> rows_of_operator(graph.symbols().operator_count(), 0);
   std::vector<std::uint64_t> counts = {0, classes, 0};  // rows, classes, edges; then two an operator, one a symbol
   for (std::uint32_t s = 0; s < rows_of_symbol.size(); ++s) {
@@ -167,8 +161,9 @@ GraphStatistics count_statistics(Partition& partition, std::span<const RulePlan>
     counts.push_back(rows_of_operator[op.value]);
     counts.push_back(classes_of_bit[op.value & 63U]);
   }
+  for (std::size_t o = 0; o < operators.size(); ++o) counts.push_back(sampler.samples(o));
   for (const SymbolId symbol : symbols) counts.push_back(rows_of_symbol[symbol.value]);
-  for (const Tally& tally : sampler.walk()) counts.insert(counts.end(), {tally.samples, tally.entries, tally.fitting});
+  for (const Tally& tally : sampler.walk()) counts.insert(counts.end(), {tally.entries, tally.fitting});
   partition.exchange.name_step("statistics");
   if (!partition.alone()) partition.exchange.all_reduce(counts, Reduction::kSum);
   GraphStatistics result;
@@ -182,18 +177,23 @@ GraphStatistics count_statistics(Partition& partition, std::span<const RulePlan>
     result.rows_of_operator[op.value] = counts[at++];
     result.classes_of_bit[op.value & 63U] = counts[at++];
   }
+  std::vector<std::uint64_t> samples(operators.size());
+  std::uint64_t all_samples = 0;  // of children: what the members' tallies are over
+  for (std::size_t o = 0; o < operators.size(); ++o) {
+    samples[o] = counts[at++];
+    all_samples += samples[o] * positions[o];
+  }
   for (const SymbolId symbol : symbols) result.rows_of_symbol[symbol] = counts[at++];
-  const auto take_fanout = [&](auto& fanouts, const auto& key) {
-    const auto samples = static_cast<double>(counts[at]);
+  const auto take_fanout = [&](auto& fanouts, const auto& key, std::uint64_t of) {
     // A list is divided among the ranks, and each rank's samples see that rank's part of it.
-    const double scale = samples == 0 ? 0 : static_cast<double>(partition.ranks()) / samples;
-    if (samples != 0)
-      fanouts[key] = {static_cast<double>(counts[at + 1]) * scale, static_cast<double>(counts[at + 2]) * scale};
-    at += 3;
+    const double scale = of == 0 ? 0 : static_cast<double>(partition.ranks()) / static_cast<double>(of);
+    if (of != 0) fanouts[key] = {static_cast<double>(counts[at]) * scale, static_cast<double>(counts[at + 1]) * scale};
+    at += 2;
   };
-  for (const OperatorId op : operators) take_fanout(result.members_over_edges, op);
+  for (const OperatorId op : operators) take_fanout(result.members_over_edges, op, all_samples);
   for (std::size_t o = 0; o < operators.size(); ++o)
-    for (std::uint32_t p = 0; p < positions[o]; ++p) take_fanout(result.parents_over_edges, std::pair(operators[o], p));
+    for (std::uint32_t p = 0; p < positions[o]; ++p)
+      take_fanout(result.parents_over_edges, std::pair(operators[o], p), samples[o]);
   return result;
 }
 

@@ -260,7 +260,7 @@ TEST_F(Sharing, GathersAndReductionsAreForControlDataOnly) {
     for (const Share& share : run(ranks)) {
       EXPECT_EQ(share.gathered, share.traffic.bytes_gathered);
       EXPECT_LE(share.gathered * 100, 28303 * sizeof(Row)) << "bytes gathered: " << share.gathered;
-      EXPECT_LE(share.longest_reduction, 150U);  // a few numbers a rule or an operator
+      EXPECT_LE(share.longest_reduction, 100U);  // a few numbers a rule
     }
   }
 }
