@@ -1,6 +1,6 @@
 // Counts, over all ranks, what the planner wants to know (engine/rule/statistics.hpp). One pass over this rank's rows
-// and classes and one reduction of some numbers an operator: to be done when the e-graph has doubled, not every
-// iteration.
+// and classes, walks around at most 128 sampled rows an operator, and one reduction of some numbers an operator: to be
+// done when the e-graph has grown fourfold, not every iteration.
 #pragma once
 
 #include <span>

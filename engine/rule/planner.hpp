@@ -2,7 +2,7 @@
 // pattern: from the start atom, each next atom by the members of its class, by the parents of one of its children, or,
 // when all its children are bound, by a look-up in the hashcons. The planner takes the order with the least estimated
 // number of rows visited, found by depth-first search with the best so far as bound (patterns are small), the fan-outs
-// taken as averages and independent, as System R did (Selinger et al., SIGMOD 1979).
+// taken as averages (over edges: rule/statistics.hpp) and independent, as System R did (Selinger et al., SIGMOD 1979).
 #pragma once
 
 #include <cstdint>
