@@ -94,6 +94,15 @@ void set_exchange(Options& options, const std::string& value) {
     refuse(value, "auto, dense or sparse");
 }
 
+void set_placement(Options& options, const std::string& value) {
+  if (value == "neighbour")
+    options.placement = PlacementPolicy::kNeighbour;
+  else if (value == "hash")
+    options.placement = PlacementPolicy::kHash;
+  else
+    refuse(value, "neighbour or hash");
+}
+
 void set_seed(Options& options, const std::string& value) {
   const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), options.seed);
   if (error != std::errc() || stop != value.data() + value.size()) refuse(value, "a number from 0 to 2^64 - 1");
@@ -134,6 +143,11 @@ const Entry kTable[] = {
      [](Options& o, const std::string& v) { o.threads = parse_small(v, kMostThreads, "a number from 1 to 1024"); }},
     {"--shards", "S", kOnBoth, false, kMachine,
      "shards of each rank, a power of two (default: chosen from the threads); results do not depend on it", set_shards},
+    {"--placement", "neighbour|hash", kOnBoth, false, kMachine,
+     "which rank an e-node lives on: neighbour: that of its youngest child, as far as the ranks' loads allow "
+     "(default); "
+     "hash: any, evenly; results do not depend on it",
+     set_placement},
     {"--exchange", "auto|dense|sparse", kOnBoth, false, kMachine,
      "how ranks under mpirun exchange messages: dense: all with all in every superstep; sparse: only those that have "
      "something to send; auto: dense below 64 ranks (default); results do not depend on it",

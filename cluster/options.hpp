@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cluster/exchange_way.hpp"
+#include "partition/placement.hpp"
 
 namespace tessera {
 
@@ -82,8 +83,9 @@ struct Options {
   std::uint64_t time_limit_ms = 0;
 
   // 0: chosen from the machine
-  int threads = 0;                            // of each rank
-  int shards = 0;                             // of each rank; a power of two
+  int threads = 0;  // of each rank
+  int shards = 0;   // of each rank; a power of two
+  PlacementPolicy placement = PlacementPolicy::kNeighbour;
   ExchangeWay exchange = ExchangeWay::kAuto;  // of the ranks that mpirun started
 
   // Snapshots

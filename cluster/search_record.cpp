@@ -18,6 +18,7 @@ SearchOptions search_options(const Options& options, const Resources& resources)
   SearchOptions result;
   result.partition.shards = static_cast<std::uint32_t>(resources.shards);
   result.partition.threads = resources.threads;
+  result.partition.placement.policy = options.placement;
   result.iteration_limit = options.iteration_limit;
   result.enode_limit = options.enode_limit;
   result.memory_limit_bytes = resources.memory_limit_bytes;
@@ -111,6 +112,7 @@ void record_options(const Options& options, const Resources& resources, int rank
   report.options["match-limit"] = std::to_string(options.match_limit);
   report.options["ranks"] = std::to_string(ranks);
   report.options["threads"] = std::to_string(resources.threads);
+  report.options["placement"] = options.placement == PlacementPolicy::kHash ? "hash" : "neighbour";
   report.options["shards"] = std::to_string(resources.shards);
   report.versions["tessera"] = TESSERA_VERSION;
   report.versions["compiler"] = __VERSION__;

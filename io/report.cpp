@@ -17,8 +17,8 @@ Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nul
 Json number(const std::optional<double>& value) { return value ? number(*value) : Json(nullptr); }
 
 // Options that say where and how long to work, not what to find.
-constexpr std::array<std::string_view, 7> kPlacementOptions = {"ranks",        "threads",    "shards",   "out",
-                                                               "memory-limit", "time-limit", "no-verify"};
+constexpr std::array<std::string_view, 8> kPlacementOptions = {"ranks", "threads",      "shards",     "placement",
+                                                               "out",   "memory-limit", "time-limit", "no-verify"};
 
 bool is_placement(const std::string& option) {
   for (const std::string_view name : kPlacementOptions) {

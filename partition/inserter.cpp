@@ -55,14 +55,12 @@ void Inserter::route(std::size_t task, const NodeRequest& request, std::span<con
   Task& t = tasks_[task];
   ++t.asked;
   t.named_kids.clear();
-  t.globals.clear();
   bool any_foreign = request.target != kNoTarget && Handle{request.target}.is_foreign();
   for (const std::uint32_t kid : kids) {
     t.named_kids.push_back(named(kid));
-    t.globals.push_back(t.named_kids.back().id);
     any_foreign = any_foreign || Handle{kid}.is_foreign();
   }
-  const int home = partition_.home_of(request.symbol, t.globals);
+  const int home = partition_.home_of(request.symbol, t.named_kids);
   if (home != partition_.rank()) {
     const NamedClass target = request.target == kNoTarget ? NamedClass{} : named(request.target);
     t.outbox.put(

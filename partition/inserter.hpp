@@ -64,7 +64,6 @@ class Inserter {
     std::vector<std::uint32_t> deferred_kids;
     std::uint64_t asked = 0;             // since a recorder was told
     std::vector<NamedClass> named_kids;  // of the request being routed
-    std::vector<GlobalId> globals;
   };
 
   void route(std::size_t task, const NodeRequest& request, std::span<const std::uint32_t> kids,

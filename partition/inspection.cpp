@@ -5,9 +5,8 @@
 namespace tessera {
 namespace {
 
-// The leader of the node's class if this rank is the node's home and has it.
+// The leader of the node's class if this rank has the node.
 GlobalId find_here(Partition& partition, SymbolId symbol, const std::vector<GlobalId>& kids) {
-  if (partition.home_of(symbol, kids) != partition.rank()) return {};
   const EGraph& graph = partition.graph;
   std::vector<std::uint32_t> local;
   for (const GlobalId kid : kids) {

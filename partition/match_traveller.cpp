@@ -62,8 +62,8 @@ DataView MatchTraveller::data_of(Handle handle) const {
 }
 
 int MatchTraveller::home_of_row(const MatchWalk& walk, const PartialMatch& partial) const {
-  std::array<GlobalId, kMaxArity> kids;
-  for (std::size_t k = 0; k < walk.kids.size(); ++k) kids[k] = global(Handle{partial.registers[walk.kids[k]]});
+  std::array<NamedClass, kMaxArity> kids;
+  for (std::size_t k = 0; k < walk.kids.size(); ++k) kids[k] = named(Handle{partial.registers[walk.kids[k]]});
   return partition_.home_of(walk.arms.front().symbol, std::span(kids).first(walk.kids.size()));
 }
 

@@ -1,6 +1,7 @@
 #include "partition/partition.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "engine/base/error.hpp"
 #include "engine/base/sorted.hpp"
@@ -31,7 +32,7 @@ Partition::Partition(Exchange& exchange_in, const Language& language, SymbolTabl
       outbox(exchange_in.size()),
       rank_(exchange_in.rank()),
       ranks_(exchange_in.size()),
-      placement_(options.placement),
+      placement_(make_placement(options.placement, exchange_in.size())),
       links_(std::size_t{options.shards} * options.shards),
       dirty_ghosts_(options.shards) {
   const std::vector<std::size_t> none(options.shards, 0);
@@ -250,6 +251,17 @@ void Partition::agree_on_error(const std::string& message) {
     throw Error(ErrorCode::kInput,
                 std::string(reinterpret_cast<const char*>(inbox.bytes.data() + inbox.offset[r]), size));
   }
+}
+
+void Partition::tell_loads(std::uint32_t iteration, std::uint64_t rows) {
+  if (alone() || !placement_->wants_loads(rows)) return;
+  const std::uint64_t mine = graph.nodes.live_count();
+  exchange.name_step("loads");
+  exchange.all_gather(std::as_bytes(std::span(&mine, 1)), inbox);
+  std::vector<std::uint64_t> loads(static_cast<std::size_t>(ranks()));
+  CHECK(inbox.bytes.size() == loads.size() * sizeof(std::uint64_t));
+  std::memcpy(loads.data(), inbox.bytes.data(), inbox.bytes.size());
+  placement_->set_loads(iteration, loads);
 }
 
 std::size_t Partition::table_bytes() const {

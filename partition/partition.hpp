@@ -24,7 +24,7 @@ namespace tessera {
 struct PartitionOptions {
   std::uint32_t shards = 1;  // a power of two
   int threads = 1;
-  std::shared_ptr<const Placement> placement = std::make_shared<HashPlacement>();
+  PlacementOptions placement;
 };
 
 // An entry to put into a list of a class; made by whoever writes the row, done by the owner of the class's shard.
@@ -83,9 +83,11 @@ class Partition {
   [[gnu::always_inline]] void prefetch_class_ghost(ClassId id) const { remote_.prefetch_ghost(id); }
   // As local(), without making a ghost: none if this rank does not know the class.
   [[nodiscard]] ClassId find_local(GlobalId id) const;
-  [[nodiscard]] int home_of(SymbolId symbol, std::span<const GlobalId> kids) const {
-    return placement_->home(graph.symbols().hash(symbol), kids, ranks());
+  [[nodiscard]] int home_of(SymbolId symbol, std::span<const NamedClass> kids) const {
+    return placement_->home(graph.symbols().hash(symbol), kids);
   }
+  // Ahead of an iteration: lets the placement see the loads if it wants to. Collective; `rows`: of all ranks together.
+  void tell_loads(std::uint32_t iteration, std::uint64_t rows);
 
   // Calls visit(ClassId) for every leader that lives here.
   template <class Visit>
@@ -172,7 +174,7 @@ class Partition {
 
   int rank_;
   int ranks_;
-  std::shared_ptr<const Placement> placement_;
+  std::unique_ptr<Placement> placement_;
   Hashcons ghost_of_;                               // by global id: local ids (as RowIds) of ghosts
   std::vector<std::vector<LinkRequest>> links_;     // [acting shard][owner shard]
   std::vector<std::vector<ClassId>> dirty_ghosts_;  // by owner shard of the ghost

@@ -124,7 +124,7 @@ class RebuildRound {
   void take_out(std::uint32_t shard) {
     std::array<std::uint32_t, kMaxArity> old_kids;
     std::array<std::uint32_t, kMaxArity> kids;
-    std::vector<GlobalId> globals;
+    std::vector<NamedClass> named;
     for (std::uint32_t from = 0; from < shards_; ++from) {
       const std::vector<Rekey>& list = affected_[from * shards_ + shard];
       for (std::size_t i = 0; i < list.size(); ++i) {
@@ -149,9 +149,9 @@ class RebuildRound {
         }
         const std::span now(kids.data(), arity);
         if (!partition_.alone()) {
-          globals.clear();
-          for (const std::uint32_t kid : now) globals.push_back(partition_.global(ClassId(kid)));
-          if (partition_.home_of(symbol, globals) != partition_.rank()) {
+          named.clear();
+          for (const std::uint32_t kid : now) named.push_back(partition_.named(ClassId(kid)));
+          if (partition_.home_of(symbol, named) != partition_.rank()) {
             inserter_.add(shard, {symbol, graph_.nodes[row].class_id, kNoRule, 0, 0}, now, no_names_);
             graph_.nodes.kill(row, shard);
             ++moved_[shard];

@@ -184,6 +184,7 @@ const IterationRecord& Search::iterate() {
   MatchResult matches;
   {
     PhaseTimer timer(partition_.exchange, record, Phase::kMatch);
+    partition_.tell_loads(record.iteration, enodes_);
     plan_if_worthwhile();
     matches = run_match_phase(partition_, {plans_, active, seen, store_limit, analysis_.data_stamp(), given,
                                            memory_left(), options_.explain_plan, &programs_});

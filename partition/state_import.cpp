@@ -169,7 +169,7 @@ class Import {
   }
 
   void deal_rows(std::uint64_t round) {
-    std::vector<GlobalId> kids;
+    std::vector<NamedClass> kids;  // without names: their births are the past
     const std::uint64_t begin = std::min<std::uint64_t>(share_.row_symbol.size(), round * kRowsARound);
     const std::uint64_t end = std::min<std::uint64_t>(share_.row_symbol.size(), begin + kRowsARound);
     for (std::uint64_t i = begin; i < end; ++i) {
@@ -177,10 +177,10 @@ class Import {
       const std::uint32_t arity = graph_.symbols()[symbol].arity;
       const std::uint64_t first = share_.row_child_begin[i] - share_.children.begin;
       kids.clear();
-      for (std::uint32_t k = 0; k < arity; ++k) kids.push_back(global(share_.child[first + k]));
+      for (std::uint32_t k = 0; k < arity; ++k) kids.push_back({global(share_.child[first + k]), 0});
       const int home = partition_.home_of(symbol, kids);
       partition_.outbox.put(home, RowHeader{global(share_.row_class[i]), symbol.value, share_.row_stamp[i]});
-      partition_.outbox.put_all(home, std::span<const GlobalId>(kids));
+      for (const NamedClass& kid : kids) partition_.outbox.put(home, kid.id);
     }
     superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
       while (!reader.done()) receive(reader);

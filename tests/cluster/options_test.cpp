@@ -59,6 +59,10 @@ TEST(Options, DefaultsOfSearch) {
 }
 
 TEST(Options, Exchange) {
+  EXPECT_EQ(accepted({"search"}).placement, PlacementPolicy::kNeighbour);
+  EXPECT_EQ(accepted({"saturate", "math", "--placement", "hash"}).placement, PlacementPolicy::kHash);
+  EXPECT_THAT(refused({"search", "--placement", "near"}),
+              HasSubstr("--placement: found 'near', expected neighbour or hash"));
   EXPECT_EQ(accepted({"search"}).exchange, ExchangeWay::kAuto);
   EXPECT_EQ(accepted({"search", "--exchange", "auto"}).exchange, ExchangeWay::kAuto);
   EXPECT_EQ(accepted({"search", "--exchange", "sparse"}).exchange, ExchangeWay::kSparse);

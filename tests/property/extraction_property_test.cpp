@@ -32,6 +32,7 @@ void run_rank(Exchange& exchange, const Layout& layout, const SearchInput& input
   const RuleSet rules = parse_rules(input.text, "search", *input.language, result.symbols, {});
   SearchOptions options;
   options.partition.shards = layout.shards;
+  options.partition.placement = {layout.placement, 1};
   options.partition.threads = layout.threads;
   Search search(exchange, *input.language, result.symbols, rules.rules, options);
   const std::vector<NamedClass> classes = search.start(rules.start);

@@ -30,6 +30,7 @@ void run_rank(Exchange& exchange, const Layout& layout, const SearchInput& input
   SearchOptions options;
   options.partition.shards = layout.shards;
   options.partition.threads = layout.threads;
+  options.partition.placement = {layout.placement, 1};
   Search search(exchange, *input.language, result.symbols, rules.rules, options);
   History& history = result.history;
   if (leg.from == nullptr) {
@@ -55,7 +56,7 @@ void run_rank(Exchange& exchange, const Layout& layout, const SearchInput& input
 
 std::string layout_name(const Layout& layout) {
   return "r" + std::to_string(layout.ranks) + "t" + std::to_string(layout.threads) + "s" +
-         std::to_string(layout.shards);
+         std::to_string(layout.shards) + (layout.placement == PlacementPolicy::kHash ? "hash" : "");
 }
 
 std::vector<ForeignRow> live_rows(Partition& partition) {

@@ -10,6 +10,7 @@
 
 #include "engine/language/expression.hpp"
 #include "engine/language/symbol_table.hpp"
+#include "partition/placement.hpp"
 #include "partition/search_state.hpp"
 #include "tests/property/engine_under_test.hpp"
 #include "tests/property/naive_egraph.hpp"
@@ -20,9 +21,10 @@ struct Layout {
   int ranks = 1;
   int threads = 1;
   std::uint32_t shards = 1;
+  PlacementPolicy placement = PlacementPolicy::kNeighbour;  // from the first iteration on
 };
 
-// "r2t1s4": two ranks, one thread each, four shards each.
+// "r2t1s4": two ranks, one thread each, four shards each; "r2t1s4hash" if e-nodes are placed by hash.
 [[nodiscard]] std::string layout_name(const Layout& layout);
 
 // This rank's live rows, with global class numbers.

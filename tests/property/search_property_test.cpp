@@ -44,7 +44,7 @@ TEST_P(MathSearch, MatchesAsTheOracleDoes) {
 INSTANTIATE_TEST_SUITE_P(Layouts, MathSearch,
                          ::testing::Values(Layout{1, 1, 1}, Layout{1, 1, 4}, Layout{1, 2, 16}, Layout{2, 1, 1},
                                            Layout{2, 2, 4}, Layout{3, 1, 1}, Layout{3, 1, 4}, Layout{4, 1, 1},
-                                           Layout{4, 2, 4}),
+                                           Layout{4, 2, 4}, Layout{3, 2, 4, PlacementPolicy::kHash}),
                          [](const auto& instance) { return layout_name(instance.param); });
 
 void expect_same(const RandomSearch& search, const Language& language, const std::vector<Layout>& layouts) {
@@ -72,7 +72,8 @@ RC_GTEST_PROP(RandomSearch, OneRank, ()) {
 }
 
 RC_GTEST_PROP(RandomSearch, SeveralRanks, ()) {
-  expect_same(*random_search(), PropertyLanguage(), {{2, 1, 1}, {3, 1, 4}, {4, 1, 1}, {4, 2, 4}});
+  expect_same(*random_search(), PropertyLanguage(),
+              {{2, 1, 1}, {3, 1, 4}, {4, 1, 1}, {4, 2, 4}, {3, 1, 4, PlacementPolicy::kHash}});
 }
 
 // Plain terms of at most two children: what is left when attributes and wide e-nodes are not to blame.
