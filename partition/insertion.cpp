@@ -57,7 +57,7 @@ void Insertion::run(const NameHash& name_hash, std::span<NodeResult> results, st
   for (const Queue& queue : queues_) partition_.exchange.count_work(Work::kRequests, queue.requests.size());
   run_queues(queues_, wave);
   if (graph_.shards() > 1 && partition_.alone()) run_queues(forwarded_, wave);
-  partition_.flush_links();
+  partition_.flush_notes();
   for (Totals& totals : totals_) {
     rows_made += totals.rows;
     partition_.owned_classes += static_cast<std::int64_t>(totals.classes);
@@ -195,7 +195,7 @@ inline RowId Insertion::make(std::uint32_t shard, const Request& request, const 
   ++totals_[shard].rows;
   if (graph_.language().has_data())
     made[shard].push_back({row, request.rule == kPackedNoRule ? kNoRule : request.rule});
-  partition_.link_new(shard, row, request.symbol, cls, kids);
+  partition_.link_new(shard, row, request.symbol, cls, request.target == kNoTarget, kids);
   return row;
 }
 

@@ -33,7 +33,7 @@ Partition::Partition(Exchange& exchange_in, const Language& language, SymbolTabl
       rank_(exchange_in.rank()),
       ranks_(exchange_in.size()),
       placement_(make_placement(options.placement, exchange_in.size())),
-      links_(std::size_t{options.shards} * options.shards),
+      notes_(std::size_t{options.shards} * options.shards),
       dirty_ghosts_(options.shards) {
   const std::vector<std::size_t> none(options.shards, 0);
   reserve(none, none, none);
@@ -78,31 +78,19 @@ void Partition::reserve_more_ghosts() {
   remote_.reserve(bound, ghost_room_);
 }
 
-void Partition::do_link(const LinkRequest& request) {
-  const ClassId cls(request.class_id);
-  const RowId row(request.row);
-  if (!graph.nodes.is_live(row)) return;
-  const std::uint64_t bit = EGraph::mask_bit(graph.symbols().op(graph.nodes[row].symbol));
-  const bool member = request.edge == LinkRequest::kMember;
-  if (member)
-    graph.link_member(cls, row);
-  else
-    graph.link_parent(cls, Edge{request.edge});
+void Partition::enter(const OperatorNote& note) {
+  const ClassId cls(note.class_id);
+  std::vector<ClassId>& dirty = dirty_ghosts_[graph.classes.ids().owner(cls.value)];
   if (is_ghost(cls)) {
     GhostRecord& ghost = remote_.ghost(cls);
-    std::uint64_t& mask = member ? ghost.member_mask : ghost.parent_mask;
-    if ((mask & bit) != 0) return;
-    mask |= bit;
-    if (ghost.dirty == 0) {
-      ghost.dirty = 1;
-      dirty_ghosts_[graph.classes.ids().owner(cls.value)].push_back(cls);
-    }
-  } else if (member) {
-    ClassRecord& record = graph.classes[cls];
-    if ((record.mask & bit) != 0) return;
-    record.mask |= bit;
+    (note.member ? ghost.member_mask : ghost.parent_mask) |= note.bit;
+    if (ghost.dirty != 0) return;
+    ghost.dirty = 1;
+    dirty.push_back(cls);
+  } else if (ClassRecord& record = graph.classes[cls]; (record.mask & note.bit) == 0) {
+    record.mask |= note.bit;
     // Subscribers learn of it with the next push; the list is collected by the owner shard's dirty list.
-    if (!alone()) dirty_ghosts_[graph.classes.ids().owner(cls.value)].push_back(cls);
+    if (!alone()) dirty.push_back(cls);
   }
 }
 
@@ -137,16 +125,16 @@ void Partition::add_subscriber(ClassId owned, std::uint32_t rank_in, std::uint64
   if (added) new_subscribers_.push_back({owned, rank_in});
 }
 
-void Partition::flush_links() {
+void Partition::flush_notes() {
   const std::uint32_t shards = graph.shards();
   if (shards == 1) return;
   std::size_t total = 0;
-  for (const auto& bucket : links_) total += bucket.size();
+  for (const auto& bucket : notes_) total += bucket.size();
   if (total == 0) return;
   workers.for_each(shards, total > 4096, [&](std::size_t owner) {
     for (std::uint32_t acting = 0; acting < shards; ++acting) {
-      std::vector<LinkRequest>& bucket = links_[std::size_t{acting} * shards + owner];
-      for (const LinkRequest& request : bucket) do_link(request);
+      std::vector<OperatorNote>& bucket = notes_[std::size_t{acting} * shards + owner];
+      for (const OperatorNote& note : bucket) enter(note);
       bucket.clear();
     }
   });

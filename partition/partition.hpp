@@ -27,12 +27,12 @@ struct PartitionOptions {
   PlacementOptions placement;
 };
 
-// An entry to put into a list of a class; made by whoever writes the row, done by the owner of the class's shard.
-struct LinkRequest {
+// An operator that is new in one of a class's lists; noticed by whoever adds to the list, entered into the class's mask
+// by the owner of the class's shard.
+struct OperatorNote {
   std::uint32_t class_id;
-  std::uint32_t row;
-  std::uint32_t edge;  // Edge::value, or kMember
-  static constexpr std::uint32_t kMember = Edge::kEnd;
+  bool member;  // or parent
+  std::uint64_t bit;
 };
 
 class Partition {
@@ -102,29 +102,30 @@ class Partition {
   }
 
   // --- lists ---
-  // Links a new or re-keyed row; by shard tasks. With one shard it is done at once, else when flush_links() runs.
-  void link(std::uint32_t acting_shard, ClassId cls, RowId row, std::uint32_t edge) {
-    if (graph.shards() == 1)
-      do_link({cls.value, row.value, edge});
-    else
-      links_[acting_shard * graph.shards() + graph.classes.ids().owner(cls.value)].push_back(
-          {cls.value, row.value, edge});
+  // These are for shard tasks; masks follow with flush_notes().
+  // Links a new or re-keyed row into the parent list of a child.
+  void link_parent(std::uint32_t acting_shard, ClassId kid, Edge edge, std::uint64_t operator_bit) {
+    graph.link_parent(kid, edge);
+    if (is_ghost(kid) && (remote_.ghost(kid).parent_mask & operator_bit) == 0)
+      note(acting_shard, {kid.value, false, operator_bit});
   }
-  // Links a row just made into its class's member list and its children's parent lists.
-  void link_new(std::uint32_t acting_shard, RowId row, SymbolId symbol, ClassId cls,
+  // Links a row just made into its class's member list and its children's parent lists. `made`: so was the class, by
+  // the same task.
+  void link_new(std::uint32_t acting_shard, RowId row, SymbolId symbol, ClassId cls, bool made,
                 std::span<const std::uint32_t> kids) {
     const auto arity = static_cast<std::uint32_t>(kids.size());
-    if (alone() && graph.shards() == 1) {
-      graph.link_member(cls, row);
-      graph.classes[cls].mask |= EGraph::mask_bit(graph.symbols().op(symbol));
-      for (std::uint32_t k = 0; k < arity; ++k) graph.link_parent(ClassId(kids[k]), graph.nodes.edge(row, arity, k));
-      return;
+    const std::uint64_t bit = EGraph::mask_bit(graph.symbols().op(symbol));
+    graph.link_member(cls, row);
+    if (made) {
+      graph.classes[cls].mask = bit;
+    } else if (const std::uint64_t mask = is_ghost(cls) ? remote_.ghost(cls).member_mask : graph.classes[cls].mask;
+               (mask & bit) == 0) {
+      note(acting_shard, {cls.value, true, bit});
     }
-    link(acting_shard, cls, row, LinkRequest::kMember);
     for (std::uint32_t k = 0; k < arity; ++k)
-      link(acting_shard, ClassId(kids[k]), row, graph.nodes.edge(row, arity, k).value);
+      link_parent(acting_shard, ClassId(kids[k]), graph.nodes.edge(row, arity, k), bit);
   }
-  void flush_links();
+  void flush_notes();
   // Puts a chain of this rank's rows, already relabelled, into the leader's member list; `rows_mask` are the operators
   // of the chain, `class_mask` those of the class it came from. By the owner of the leader's shard.
   void splice_members(ClassId leader, std::uint32_t first, RowId last, std::uint64_t rows_mask,
@@ -166,7 +167,13 @@ class Partition {
   std::int64_t owned_classes = 0;  // leaders that live here
 
  private:
-  void do_link(const LinkRequest& request);
+  void note(std::uint32_t acting_shard, const OperatorNote& note) {
+    if (graph.shards() == 1)
+      enter(note);
+    else
+      notes_[acting_shard * graph.shards() + graph.classes.ids().owner(note.class_id)].push_back(note);
+  }
+  void enter(const OperatorNote& note);
   [[nodiscard]] static std::uint64_t hash_of(GlobalId id) { return mix64(id.value); }
   [[nodiscard]] HashconsSlot look_up_ghost(GlobalId id) const {
     return ghost_of_.find(hash_of(id), [&](RowId at) { return remote_.ghost(ClassId(at.value)).global == id.value; });
@@ -176,7 +183,7 @@ class Partition {
   int ranks_;
   std::unique_ptr<Placement> placement_;
   Hashcons ghost_of_;                               // by global id: local ids (as RowIds) of ghosts
-  std::vector<std::vector<LinkRequest>> links_;     // [acting shard][owner shard]
+  std::vector<std::vector<OperatorNote>> notes_;    // [acting shard][owner shard]
   std::vector<std::vector<ClassId>> dirty_ghosts_;  // by owner shard of the ghost
   std::vector<ClassId> changed_;
   struct NewSubscriber {

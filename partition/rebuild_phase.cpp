@@ -48,7 +48,7 @@ class RebuildRound {
     });
     partition_.workers.for_each(shards_, worthwhile, [&](std::size_t s) { take_out(static_cast<std::uint32_t>(s)); });
     partition_.workers.for_each(shards_, worthwhile, [&](std::size_t s) { put_back(static_cast<std::uint32_t>(s)); });
-    partition_.flush_links();
+    partition_.flush_notes();
     partition_.workers.for_each(shards_, worthwhile, [&](std::size_t owner) {
       for (std::uint32_t acting = 0; acting < shards_; ++acting)
         for (const Splice& splice : splices_[std::size_t{acting} * shards_ + owner])
@@ -161,7 +161,8 @@ class RebuildRound {
         for (std::uint32_t k = 0; k < arity; ++k) {
           if (kids[k] == old_kids[k]) continue;
           graph_.nodes.set_kid(row, arity, k, kids[k]);
-          partition_.link(shard, ClassId(kids[k]), row, graph_.nodes.edge(row, arity, k).value);
+          partition_.link_parent(shard, ClassId(kids[k]), graph_.nodes.edge(row, arity, k),
+                                 EGraph::mask_bit(graph_.symbols().op(symbol)));
         }
         const std::uint64_t new_hash = NodeTable::hash_key(symbol, now);
         inserts_[shard * shards_ + graph_.nodes.shard_of_hash(new_hash)].push_back({new_hash, row});

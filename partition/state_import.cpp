@@ -226,12 +226,12 @@ class Import {
         }
         const RowId id = graph_.nodes.insert(s, slot, row.symbol, kids, ClassId(row.cls), row.stamp);
         if (row.stamp == graph_.iteration) graph_.touched[s].push_back(id);
-        partition_.link_new(s, id, row.symbol, ClassId(row.cls), kids);
+        partition_.link_new(s, id, row.symbol, ClassId(row.cls), false, kids);
       }
       arrived_[s].clear();
     });
     kids_.clear();
-    partition_.flush_links();
+    partition_.flush_notes();
     if (std::ranges::find(doubled, 1) != doubled.end()) fail("an e-node occurs twice");
   }
 

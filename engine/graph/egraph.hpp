@@ -4,8 +4,10 @@
 // hold exactly this rank's rows of the class and its parents (and dead rows, which walkers skip).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "engine/graph/class_table.hpp"
@@ -30,17 +32,13 @@ class EGraph {
   [[nodiscard]] std::uint32_t arity(RowId row) const { return symbols_[nodes[row].symbol].arity; }
   [[nodiscard]] static std::uint64_t mask_bit(OperatorId op) { return std::uint64_t{1} << (op.value & 63); }
 
-  // Puts a row at the head of its class's member list. By the owner of the class's shard.
+  // Puts a row at the head of its class's member list, an entry at the head of a class's parent list. By whoever writes
+  // the row; several threads may add to one list while nobody walks it. (The order within a list shows in no result.)
   void link_member(ClassId cls, RowId row) {
-    ClassRecord& record = classes[cls];
-    nodes[row].next_member = record.first_member;
-    record.first_member = row.value + 1;
+    nodes[row].next_member = put_first(classes[cls].first_member, row.value + 1);
   }
-  // Puts an entry at the head of a class's parent list. By the owner of the class's shard.
   void link_parent(ClassId kid, Edge edge) {
-    ClassRecord& record = classes[kid];
-    nodes.next_parent(edge) = record.first_edge == 0 ? Edge::kEnd : record.first_edge - 1;
-    record.first_edge = edge.value + 1;
+    nodes.next_parent(edge) = put_first(classes[kid].first_edge, edge.value + 1) - 1;  // 0 - 1 is kEnd
   }
   [[nodiscard]] Edge first_parent(ClassId kid) const {
     const std::uint32_t first = classes[kid].first_edge;
@@ -87,6 +85,12 @@ class EGraph {
   }
 
  private:
+  // What was first before.
+  std::uint32_t put_first(std::uint32_t& first, std::uint32_t entry) const {
+    if (shards() > 1) return std::atomic_ref(first).exchange(entry, std::memory_order_relaxed);
+    return std::exchange(first, entry);
+  }
+
   const Language& language_;
   SymbolTable& symbols_;
 

@@ -24,7 +24,7 @@ namespace tessera {
 // wide pool's index with the top bit set otherwise.
 struct Edge {
   static constexpr std::uint32_t kWide = 0x80000000U;
-  static constexpr std::uint32_t kEnd = 0xffffffffU;
+  static constexpr std::uint32_t kEnd = 0xffffffffU;  // a list's head is 0 or value + 1: less 1, it is an entry
   std::uint32_t value = kEnd;
   [[nodiscard]] bool is_end() const { return value == kEnd; }
 };
