@@ -143,10 +143,9 @@ class ApplyPhase {
       for (std::size_t r = 0; r < plans_.size(); ++r) result_.seconds[r] += of_task[r];
     for (std::size_t p = begin; p < end; ++p) unite_variables(pieces_[p]);
     collect_unions();
-    if (partition_.alone()) {
-      unite_now(partition_, result_.unions, result_.united);
-      result_.unions.clear();
-    }
+    unite_now(partition_, unions_, result_.united);
+    result_.unions.insert(result_.unions.end(), unions_.begin(), unions_.end());
+    unions_.clear();
     for (std::size_t p = begin; p < end; ++p) pieces_[p].computed = {};
     matches_.foreign.resize(foreign);  // results of the slice are of no use any more
   }
@@ -309,14 +308,14 @@ class ApplyPhase {
       const std::uint32_t a = inserter_.local_handle(slots[plan.root_slot]);
       const std::uint32_t b = inserter_.local_handle(slots[plan.right_root.index]);
       if (a == b) continue;
-      result_.unions.push_back({a, b, piece.rule});
+      unions_.push_back({a, b, piece.rule});
       ++result_.asserted[piece.rule];
     }
   }
 
   void collect_unions() {
     for (std::vector<UnionRequest>& of_shard : inserter_.insertion().unions) {
-      result_.unions.insert(result_.unions.end(), of_shard.begin(), of_shard.end());
+      unions_.insert(unions_.end(), of_shard.begin(), of_shard.end());
       of_shard.clear();
     }
   }
@@ -359,6 +358,7 @@ class ApplyPhase {
   bool computes_symbols_ = false;
   std::vector<Piece> pieces_;
   std::vector<NodeResult> results_;
+  std::vector<UnionRequest> unions_;  // of the slice
   ApplyResult result_;
 };
 

@@ -17,7 +17,7 @@ namespace tessera {
 
 struct ApplyResult {
   std::vector<UnionRequest> unions;     // this rank's
-  std::vector<Loser> united;            // of a rank alone: classes already put under others
+  std::vector<Loser> united;            // classes of this rank already put under others of it
   std::vector<std::uint64_t> asserted;  // per rule, over all ranks: applications that said something new
   std::vector<double> seconds;   // per rule, this rank: building requests; inserting, shared out by requests made
   std::vector<MadeRow> made;     // this rank's new rows and their rules, if the language has data

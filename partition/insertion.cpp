@@ -56,7 +56,7 @@ void Insertion::run(const NameHash& name_hash, std::span<NodeResult> results, st
   const Wave wave{name_hash, results, foreign_results};
   for (const Queue& queue : queues_) partition_.exchange.count_work(Work::kRequests, queue.requests.size());
   run_queues(queues_, wave);
-  if (graph_.shards() > 1 && partition_.alone()) run_queues(forwarded_, wave);
+  if (graph_.shards() > 1) run_queues(forwarded_, wave);
   partition_.flush_notes();
   for (Totals& totals : totals_) {
     rows_made += totals.rows;
@@ -103,17 +103,16 @@ void Insertion::run_queues(std::span<Queue> queues, const Wave& wave) {
     partition_.prefetch_link(ClassId(request.kids[0]));
     partition_.prefetch_link(ClassId(request.kids[1]));
   }
-  const bool may_differ = partition_.alone();
   for (std::size_t i = 0; i < group.size(); ++i) {
     const Request& request = group[i];
     Canonical& c = canonical[i];
     c.differs = false;
     nodes.prefetch_row(shard, request.hash);
-    if (!may_differ && request.arity <= NodeTable::kInlineArity) {
+    if (request.arity > NodeTable::kInlineArity || request.arity == 0) continue;
+    if (!partition_.alone()) {
       partition_.prefetch_class_ghost(ClassId(request.kids[0]));
       partition_.prefetch_class_ghost(ClassId(request.kids[1]));
     }
-    if (!may_differ || request.arity > NodeTable::kInlineArity || request.arity == 0) continue;
     c.kids[0] = classes.find(ClassId(request.kids[0])).value;
     c.kids[1] = request.arity == 2 ? classes.find(ClassId(request.kids[1])).value : 0;
     if (c.kids[0] == request.kids[0] && c.kids[1] == request.kids[1]) continue;
@@ -152,13 +151,13 @@ void Insertion::run_queue(std::uint32_t shard, Queue& queue, const Wave& wave) {
         bool differs = canonical[i].differs;
         std::uint64_t hash = canonical[i].hash;
         std::span<const std::uint32_t> canonical_kids = std::span(canonical[i].kids).first(is_wide ? 0 : request.arity);
-        if (is_wide && partition_.alone()) {
+        if (is_wide) {
           for (std::size_t k = 0; k < kids.size(); ++k) leaders[k] = graph_.classes.find(ClassId(kids[k])).value;
           canonical_kids = std::span(leaders).first(kids.size());
           differs = !std::ranges::equal(canonical_kids, kids);
           if (differs) hash = NodeTable::hash_key(request.symbol, canonical_kids);
         }
-        if (differs) {
+        if (differs && lives_here(request.symbol, canonical_kids)) {
           if (const std::uint32_t owner = nodes.shard_of_hash(hash); owner != shard) {
             Queue& elsewhere = forwarded_[std::size_t{shard} * graph_.shards() + owner];
             Request& r = elsewhere.requests.emplace_back(request);
@@ -179,6 +178,13 @@ void Insertion::run_queue(std::uint32_t shard, Queue& queue, const Wave& wave) {
   }
   queue.requests.clear();
   queue.wide.clear();
+}
+
+bool Insertion::lives_here(SymbolId symbol, std::span<const std::uint32_t> kids) const {
+  if (partition_.alone()) return true;
+  std::array<NamedClass, kMaxArity> named;
+  for (std::size_t k = 0; k < kids.size(); ++k) named[k] = partition_.named(ClassId(kids[k]));
+  return partition_.home_of(symbol, std::span(named).first(kids.size())) == partition_.rank();
 }
 
 inline RowId Insertion::make(std::uint32_t shard, const Request& request, const HashconsSlot& slot,

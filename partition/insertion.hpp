@@ -1,9 +1,9 @@
 // Get-or-insert of e-nodes in this rank's hashcons: requests are dealt to the shards of their keys and run there, in
 // groups whose cache misses overlap. A request finds its row, or makes one in the class it is to join or in a new
 // class. Which request of a wave comes first shows in no result: the others find its row and ask for a union or for its
-// class, and a new class's name is the least structural hash of all requests that met its first row. On a rank alone
-// classes may have been united since the matches were found: a node that is not there under its children as they were
-// is looked up again under their leaders, so that fewer rows need re-keying.
+// class, and a new class's name is the least structural hash of all requests that met its first row.
+// Classes of this rank may have been united since the matches were found: a node that is not there under its children
+// as they were is looked up again under their leaders, if it then lives here, too, so that fewer rows need re-keying.
 #pragma once
 
 #include <array>
@@ -111,6 +111,8 @@ class Insertion {
   // These are for the owner of `shard` only.
   void run_queue(std::uint32_t shard, Queue& queue, const Wave& wave);
   void prepare(std::uint32_t shard, std::span<const Request> group, std::span<Canonical, kGroup> canonical) const;
+  // Whether the node with these children, local ids, lives on this rank.
+  [[nodiscard]] bool lives_here(SymbolId symbol, std::span<const std::uint32_t> kids) const;
   [[nodiscard]] RowId make(std::uint32_t shard, const Request& request, const HashconsSlot& slot,
                            std::span<const std::uint32_t> kids, const Wave& wave);
   void conclude(std::uint32_t shard, const Request& request, RowId row, bool is_new, bool fresh, const Wave& wave);

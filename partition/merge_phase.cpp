@@ -1,12 +1,13 @@
 #include "partition/merge_phase.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/unordered/unordered_flat_map.hpp>
 
 namespace tessera {
 namespace {
 
-// --- one rank ---
+// --- classes of one rank ---
 
 class ConcurrentUnionFind {
  public:
@@ -42,7 +43,7 @@ class ConcurrentUnionFind {
   ClassTable& classes_;
 };
 
-void unite_alone(Partition& partition, std::span<const UnionRequest> requests, std::vector<Loser>& losers) {
+void unite_here(Partition& partition, std::span<const UnionRequest> requests, std::vector<Loser>& losers) {
   ConcurrentUnionFind sets(partition.graph.classes);
   constexpr std::size_t kGrain = 8192;
   const std::size_t tasks = (requests.size() + kGrain - 1) / kGrain;
@@ -62,7 +63,7 @@ MergeResult merge_alone(Partition& partition, const std::vector<UnionRequest>& r
   const ConcurrentUnionFind sets(classes);
   MergeResult result;
   result.losers = std::move(united);
-  unite_alone(partition, requests, result.losers);
+  unite_here(partition, requests, result.losers);
   // Every loser must point at its leader directly, for rebuild reads parents without walking.
   std::vector<std::uint32_t> leader(result.losers.size());
   for (std::size_t i = 0; i < leader.size(); ++i) leader[i] = sets.find(result.losers[i].id).value;
@@ -139,8 +140,16 @@ class LocalForest {
 
 class DistributedMerge {
  public:
-  DistributedMerge(Partition& partition, const std::vector<UnionRequest>& requests)
+  DistributedMerge(Partition& partition, const std::vector<UnionRequest>& requests, std::span<const Loser> united)
       : partition_(partition), exchange_(partition.exchange) {
+    // Names of classes made in this iteration may have become less since they were compared.
+    ClassTable& classes = partition_.graph.classes;
+    for (const Loser& loser : united) {
+      std::uint64_t& name = classes[classes.find(loser.id)].name;
+      name = std::min(name, classes[loser.id].name);
+    }
+    for (const Loser& loser : united)
+      hooked_.emplace(loser.id.value, Hooked{partition_.named(classes.find(loser.id)), loser.rule});
     // What this rank's other requests imply need not be asked of anyone.
     LocalForest forest;
     for (const UnionRequest& request : requests)
@@ -320,15 +329,18 @@ class DistributedMerge {
 
 }  // namespace
 
-void unite_now(Partition& partition, std::span<const UnionRequest> requests, std::vector<Loser>& united) {
-  CHECK(partition.alone());
-  unite_alone(partition, requests, united);
+void unite_now(Partition& partition, std::vector<UnionRequest>& requests, std::vector<Loser>& united) {
+  const auto of_others = std::partition(requests.begin(), requests.end(), [&](const UnionRequest& request) {
+    return !partition.is_ghost(ClassId(request.a)) && !partition.is_ghost(ClassId(request.b));
+  });
+  unite_here(partition, {requests.begin(), of_others}, united);
+  requests.erase(requests.begin(), of_others);
 }
 
 MergeResult run_merge_phase(Partition& partition, const std::vector<UnionRequest>& requests,
                             std::vector<Loser>&& united) {
   if (partition.alone()) return merge_alone(partition, requests, std::move(united));
-  return DistributedMerge(partition, requests).run();
+  return DistributedMerge(partition, requests, united).run();
 }
 
 }  // namespace tessera

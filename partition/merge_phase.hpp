@@ -33,13 +33,13 @@ struct MergeResult {
 
 // Collective. Classes in the requests are local ids that were leaders when the phase began. Ghosts' homes must have
 // been notified of all ghosts (Partition::notify_homes).
-// `united`: classes that unite_now() has put under others since the last call.
+// `united`: classes that unite_now() has put under others since the last call. Other ranks learn of them now.
 MergeResult run_merge_phase(Partition& partition, const std::vector<UnionRequest>& requests,
                             std::vector<Loser>&& united = {});
 
-// For a rank alone, between slices of the apply phase: unites the classes at once, so that later slices build on
-// leaders and fewer rows have to be re-keyed. Rows and lists stay as they are until the rebuild phase; appends to
-// `united`.
-void unite_now(Partition& partition, std::span<const UnionRequest> requests, std::vector<Loser>& united);
+// Between slices of the apply phase: unites those of the requested classes that both live here at once, so that later
+// slices build on leaders and fewer rows have to be re-keyed; takes these requests out. Rows and lists stay as they are
+// until the rebuild phase, and other ranks may go on naming a class that lost. Appends to `united`.
+void unite_now(Partition& partition, std::vector<UnionRequest>& requests, std::vector<Loser>& united);
 
 }  // namespace tessera
