@@ -10,7 +10,7 @@
 namespace tessera {
 namespace {
 
-constexpr int kShardsPerThread = 4;
+constexpr int kShardsPerThread = 2;
 constexpr int kMostShards = 256;  // by default: the fixed cost of a superstep grows with them
 
 // The limit of this process's control group (version 2, as containers and Slurm set it); 0: none.

@@ -29,6 +29,7 @@ struct Unit {  // a program over some rows of one operator, or over some classes
 constexpr std::size_t kFewRows = 4096;  // fewer are not worth a second thread
 constexpr std::size_t kLeastUnitRows = 256;
 constexpr std::size_t kUnitRows = 2048;     // taken at a time when there are several threads
+constexpr std::size_t kUnitsOfThread = 4;   // at least, of a long list of rows
 constexpr std::size_t kFewArrivals = 1024;  // partial matches from other ranks
 
 class MatchPhase {
@@ -269,8 +270,12 @@ class MatchPhase {
     const MatchWalk& starts = programs_[program].program->walks[MatchProgram::kRows];
     std::size_t weight = 0;
     for (std::size_t a = arms.begin; a < arms.end; ++a) weight += starts.arms[a].branches.size();
-    const std::size_t unit = threads_ == 1 ? std::max<std::size_t>(1, rows.size())
-                                           : std::max(kLeastUnitRows, 2 * kUnitRows / std::max<std::size_t>(2, weight));
+    // Rows of a unit that lead to one list go over it together: units are as large as leaves each thread enough of
+    // them.
+    const std::size_t least = std::max(kLeastUnitRows, 2 * kUnitRows / std::max<std::size_t>(2, weight));
+    const std::size_t unit = threads_ == 1
+                                 ? std::max<std::size_t>(1, rows.size())
+                                 : std::max(least, rows.size() / (static_cast<std::size_t>(threads_) * kUnitsOfThread));
     for (std::size_t at = 0; at < rows.size(); at += unit)
       units_.push_back({program, rows.subspan(at, std::min(unit, rows.size() - at)), {}, weight});
   }
@@ -300,9 +305,15 @@ class MatchPhase {
 
   void fill_delta() {
     delta_.resize(graph_.symbols().operator_count());
-    for (const auto& list : graph_.touched)
-      for (const RowId row : list)
-        if (graph_.nodes.is_live(row)) delta_[graph_.symbols().op(graph_.nodes[row].symbol).value].push_back(row);
+    // Shard by turns, so that rows made at one time, which lead to the same lists, come into the same unit.
+    constexpr std::size_t kTurn = 1024;
+    std::size_t longest = 0;
+    for (const auto& list : graph_.touched) longest = std::max(longest, list.size());
+    for (std::size_t at = 0; at < longest; at += kTurn)
+      for (const auto& list : graph_.touched)
+        for (std::size_t i = at; i < std::min(at + kTurn, list.size()); ++i)
+          if (graph_.nodes.is_live(list[i]))
+            delta_[graph_.symbols().op(graph_.nodes[list[i]].symbol).value].push_back(list[i]);
   }
 
   void fill_all(std::uint32_t seen) {

@@ -92,13 +92,10 @@ class Partition {
   // Calls visit(ClassId) for every leader that lives here.
   template <class Visit>
   void for_each_owned_class(Visit&& visit) const {
-    const ShardedIds& ids = graph.classes.ids();
-    for (std::uint32_t shard = 0; shard < ids.shards(); ++shard) {
-      for (std::uint32_t at = 0; at < ids.used(shard); ++at) {
-        const ClassId cls(ids.id(shard, at));
-        if (graph.classes.is_leader(cls) && !is_ghost(cls)) visit(cls);
-      }
-    }
+    graph.classes.ids().for_each([&](std::uint32_t id) {
+      const ClassId cls(id);
+      if (graph.classes.is_leader(cls) && !is_ghost(cls)) visit(cls);
+    });
   }
 
   // --- lists ---

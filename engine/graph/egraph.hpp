@@ -45,16 +45,12 @@ class EGraph {
     return Edge{first == 0 ? Edge::kEnd : first - 1};
   }
 
-  // Calls visit(RowId) for every live row of this rank.
+  // Calls visit(RowId) for every live row of this rank, in the order of ids.
   template <class Visit>
   void for_each_row(Visit&& visit) const {
-    const ShardedIds& ids = nodes.ids();
-    for (std::uint32_t shard = 0; shard < ids.shards(); ++shard) {
-      for (std::uint32_t at = 0; at < ids.used(shard); ++at) {
-        const RowId row(ids.id(shard, at));
-        if (nodes.is_live(row)) visit(row);
-      }
-    }
+    nodes.ids().for_each([&](std::uint32_t id) {
+      if (nodes.is_live(RowId(id))) visit(RowId(id));
+    });
   }
   // Calls visit(RowId) for every live row of the class on this rank. visit must not change the list.
   template <class Visit>

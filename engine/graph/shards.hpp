@@ -3,6 +3,7 @@
 // of an id is a shift and a mask.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -38,6 +39,15 @@ class ShardedIds {
   // The `at`-th id of a shard: for loops over what a shard owns.
   [[nodiscard]] std::uint32_t id(std::uint32_t shard, std::uint32_t at) const {
     return (((at >> kBlockBits) << shard_bits_ | shard) << kBlockBits) | (at & ((1U << kBlockBits) - 1));
+  }
+  // Calls visit(id) for every id that is used, in order: block by block, whosever it is.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    constexpr std::uint32_t kBlock = 1U << kBlockBits;
+    const std::uint32_t most = *std::ranges::max_element(used_);
+    for (std::uint32_t begin = 0; begin < most; begin += kBlock)
+      for (std::uint32_t shard = 0; shard < shards(); ++shard)
+        for (std::uint32_t at = begin; at < std::min(begin + kBlock, used_[shard]); ++at) visit(id(shard, at));
   }
   // One more than the largest id that exists if every shard allocates at most extra[shard] more.
   template <class Extra>
