@@ -1,8 +1,12 @@
 #include "partition/merge_phase.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
-#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
 
 namespace tessera {
 namespace {
@@ -82,11 +86,6 @@ MergeResult merge_alone(Partition& partition, const std::vector<UnionRequest>& r
 
 // --- many ranks ---
 
-struct ParentReply {
-  GlobalId asked;
-  NamedClass parent;
-};
-
 struct Hook {
   GlobalId loser;
   NamedClass leader;
@@ -114,34 +113,56 @@ struct Loss {  // loser's home to its subscribers
 
 bool leads(const NamedClass& a, const NamedClass& b) { return a.name != b.name ? a.name < b.name : a.id < b.id; }
 
+// A number by class id, zero at first. Memory is taken only where it is written.
+class ScratchColumn {
+ public:
+  explicit ScratchColumn(std::size_t ids)
+      : values_(static_cast<std::uint32_t*>(std::calloc(std::max<std::size_t>(ids, 1), sizeof(std::uint32_t)))) {
+    if (values_ == nullptr) throw std::bad_alloc();
+  }
+  std::uint32_t& operator[](ClassId id) { return values_.get()[id.value]; }
+  std::uint32_t operator[](ClassId id) const { return values_.get()[id.value]; }
+  [[gnu::always_inline]] void prefetch(std::uint32_t id) const { __builtin_prefetch(values_.get() + id, 1); }
+
+ private:
+  struct Free {
+    void operator()(std::uint32_t* values) const { std::free(values); }
+  };
+  std::unique_ptr<std::uint32_t, Free> values_;
+};
+
 // Union-find over the classes that one rank's requests name.
 class LocalForest {
  public:
+  explicit LocalForest(std::size_t ids) : parent_(ids) {}
+
   // Whether they were apart.
   bool unite(std::uint32_t a, std::uint32_t b) {
     a = find(a);
     b = find(b);
-    if (a != b) parent_[a] = b;
+    if (a != b) parent_[ClassId(a)] = b + 1;
     return a != b;
   }
+  [[gnu::always_inline]] void prefetch(std::uint32_t id) const { parent_.prefetch(id); }
 
  private:
   std::uint32_t find(std::uint32_t id) {
     for (;;) {
-      const std::uint32_t up = parent_.try_emplace(id, id).first->second;
-      if (up == id) return id;
-      const std::uint32_t above = parent_[up];
-      parent_[id] = above;  // halving
-      id = above;
+      const std::uint32_t up = parent_[ClassId(id)];
+      if (up == 0) return id;
+      const std::uint32_t above = parent_[ClassId(up - 1)];
+      if (above == 0) return up - 1;
+      parent_[ClassId(id)] = above;  // halving
+      id = above - 1;
     }
   }
-  boost::unordered_flat_map<std::uint32_t, std::uint32_t> parent_;
+  ScratchColumn parent_;  // id + 1; 0: itself
 };
 
 class DistributedMerge {
  public:
   DistributedMerge(Partition& partition, const std::vector<UnionRequest>& requests, std::span<const Loser> united)
-      : partition_(partition), exchange_(partition.exchange) {
+      : partition_(partition), exchange_(partition.exchange), place_(partition.graph.classes.ids().bound()) {
     // Names of classes made in this iteration may have become less since they were compared.
     ClassTable& classes = partition_.graph.classes;
     for (const Loser& loser : united) {
@@ -149,20 +170,15 @@ class DistributedMerge {
       name = std::min(name, classes[loser.id].name);
     }
     for (const Loser& loser : united)
-      hooked_.emplace(loser.id.value, Hooked{partition_.named(classes.find(loser.id)), loser.rule});
-    // What this rank's other requests imply need not be asked of anyone.
-    LocalForest forest;
-    for (const UnionRequest& request : requests)
-      if (forest.unite(request.a, request.b))
-        open_.push_back(
-            {{partition.global(ClassId(request.a)), 0}, {partition.global(ClassId(request.b)), 0}, request.rule});
+      hooked_.push_back({loser.id, partition_.named(classes.find(loser.id)), loser.rule});
+    for (std::uint32_t i = 0; i < hooked_.size(); ++i) place_[hooked_[i].id] = i + 1;
+    open_requests(requests);
   }
 
   MergeResult run() {
     for (;;) {
       learn_parents();
-      const bool jumped = jump();
-      advance_requests();
+      const bool jumped = advance();
       std::uint64_t busy = jumped || !open_.empty() ? 1 : 0;
       exchange_.name_step("any open");
       exchange_.all_reduce(std::span(&busy, 1), Reduction::kMax);
@@ -179,67 +195,96 @@ class DistributedMerge {
     NamedClass b;
     std::uint32_t rule;
   };
-  struct Hooked {
+  struct Hooked {  // an owned class that lost in this phase
+    ClassId id;
     NamedClass parent;
     std::uint32_t rule;
   };
+  static constexpr std::size_t kGroup = 32;
+
+  // What this rank's other requests imply need not be asked of anyone.
+  void open_requests(const std::vector<UnionRequest>& requests) {
+    LocalForest forest(partition_.graph.classes.ids().bound());
+    for (std::size_t begin = 0; begin < requests.size(); begin += kGroup) {
+      const std::span group =
+          std::span<const UnionRequest>(requests).subspan(begin, std::min(kGroup, requests.size() - begin));
+      prefetch(group, forest);
+      for (const UnionRequest& request : group)
+        if (forest.unite(request.a, request.b))
+          open_.push_back(
+              {{partition_.global(ClassId(request.a)), 0}, {partition_.global(ClassId(request.b)), 0}, request.rule});
+    }
+  }
+  // Always inlined, or the compiler takes it for pure.
+  [[gnu::always_inline]] void prefetch(std::span<const UnionRequest> group, const LocalForest& forest) const {
+    for (const UnionRequest& request : group) {
+      forest.prefetch(request.a);
+      forest.prefetch(request.b);
+      partition_.prefetch_link(ClassId(request.a));
+      partition_.prefetch_link(ClassId(request.b));
+    }
+    for (const UnionRequest& request : group) {
+      partition_.prefetch_class_ghost(ClassId(request.a));
+      partition_.prefetch_class_ghost(ClassId(request.b));
+    }
+  }
 
   [[nodiscard]] NamedClass parent_here(ClassId id) const {
-    const auto it = hooked_.find(id.value);
-    if (it != hooked_.end()) return it->second.parent;
+    const std::uint32_t place = place_[id];
+    if (place != 0) return hooked_[place - 1].parent;
     return {GlobalId(partition_.rank(), id), partition_.graph.classes[id].name};
   }
-  [[nodiscard]] NamedClass parent_of(GlobalId id) const {
-    return id.home() == partition_.rank() ? parent_here(id.index()) : answer_.at(id);
+
+  // Calls visit(NamedClass&) for everything whose parent must be known, in an order that does not change until it is.
+  template <class Visit>
+  void for_each_pointer(Visit&& visit) {
+    for (Request& request : open_) {
+      visit(request.a);
+      visit(request.b);
+    }
+    for (Hooked& hooked : hooked_) visit(hooked.parent);
   }
 
-  // Asks the homes of all classes that open requests and hooked classes point at for those classes' parents.
+  // Asks the homes of all classes that open requests and hooked classes point at for those classes' parents. Answers
+  // come in the order of the questions.
   void learn_parents() {
-    answer_.clear();
-    const auto ask = [&](GlobalId id) {
-      if (id.home() != partition_.rank() && answer_.try_emplace(id).second) partition_.outbox.put(id.home(), id);
-    };
-    for (const Request& request : open_) {
-      ask(request.a.id);
-      ask(request.b.id);
-    }
-    for (const auto& [id, hooked] : hooked_) ask(hooked.parent.id);
+    for_each_pointer([&](const NamedClass& cls) {
+      if (cls.id.home() != partition_.rank()) partition_.outbox.put(cls.id.home(), cls.id);
+    });
+    answers_.assign(static_cast<std::size_t>(partition_.ranks()), {});
     Outbox replies(partition_.ranks());
     exchange_.count_work(Work::kUnions, open_.size());
     exchange_.name_step("parents asked");
     superstep(exchange_, partition_.outbox, partition_.inbox, [&](int source, MessageReader& reader) {
-      while (!reader.done()) {
-        const auto id = reader.take<GlobalId>();
-        replies.put(source, ParentReply{id, parent_here(id.index())});
-      }
+      while (!reader.done()) replies.put(source, parent_here(reader.take<GlobalId>().index()));
     });
     exchange_.name_step("parents told");
-    superstep(exchange_, replies, partition_.inbox, [&](int, MessageReader& reader) {
-      while (!reader.done()) {
-        const auto reply = reader.take<ParentReply>();
-        answer_[reply.asked] = reply.parent;
-      }
+    superstep(exchange_, replies, partition_.inbox, [&](int source, MessageReader& reader) {
+      std::vector<NamedClass>& answers = answers_[static_cast<std::size_t>(source)];
+      const std::span<const std::byte> bytes = reader.rest();
+      answers.resize(bytes.size() / sizeof(NamedClass));
+      std::memcpy(answers.data(), bytes.data(), bytes.size());
     });
   }
 
-  bool jump() {
+  // Takes every pointer on to the parent that was learnt; requests that have come together are done. Whether a hooked
+  // class jumped.
+  bool advance() {
+    std::vector<std::size_t> next(answers_.size(), 0);
+    learnt_.clear();
+    for_each_pointer([&](const NamedClass& cls) {
+      const auto home = static_cast<std::size_t>(cls.id.home());
+      learnt_.push_back(cls.id.home() == partition_.rank() ? parent_here(cls.id.index())
+                                                           : answers_[home][next[home]++]);
+    });
     bool jumped = false;
-    for (auto& [id, hooked] : hooked_) {
-      const NamedClass up = parent_of(hooked.parent.id);
-      if (up.id != hooked.parent.id) {
-        hooked.parent = up;
-        jumped = true;
-      }
-    }
-    return jumped;
-  }
-
-  void advance_requests() {
-    for (Request& request : open_) {
-      request.a = parent_of(request.a.id);
-      request.b = parent_of(request.b.id);
-    }
+    std::size_t at = 0;
+    for_each_pointer([&](NamedClass& cls) {
+      jumped = jumped || (at >= 2 * open_.size() && learnt_[at].id != cls.id);
+      cls = learnt_[at++];
+    });
     std::erase_if(open_, [](const Request& request) { return request.a.id == request.b.id; });
+    return jumped;
   }
 
   void hook() {
@@ -249,38 +294,41 @@ class DistributedMerge {
       const NamedClass& loser = a_leads ? request.b : request.a;
       partition_.outbox.put(loser.id.home(), Hook{loser.id, leader, request.rule});
     }
-    boost::unordered_flat_map<std::uint32_t, Hooked> proposals;
+    const std::size_t before = hooked_.size();
     exchange_.name_step("hooks");
     superstep(exchange_, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
       while (!reader.done()) {
         const auto hook = reader.take<Hook>();
-        const std::uint32_t id = hook.loser.index().value;
-        if (hooked_.contains(id)) continue;  // no root any more: the request will catch up
-        const Hooked proposal{hook.leader, static_cast<std::uint32_t>(hook.rule)};
-        const auto [it, fresh] = proposals.try_emplace(id, proposal);
-        if (!fresh && leads(proposal.parent, it->second.parent)) it->second = proposal;
+        const ClassId id = hook.loser.index();
+        const Hooked proposal{id, hook.leader, static_cast<std::uint32_t>(hook.rule)};
+        std::uint32_t& place = place_[id];
+        if (place == 0) {
+          hooked_.push_back(proposal);
+          place = static_cast<std::uint32_t>(hooked_.size());
+        } else if (place > before && leads(proposal.parent, hooked_[place - 1].parent)) {
+          hooked_[place - 1] = proposal;
+        }  // else no root any more: the request will catch up
       }
     });
-    hooked_.merge(proposals);
   }
 
   // Tells every rank that knows a class which lost, and hands its subscribers over to the leader's home.
   void spread_losses() {
     EGraph& graph = partition_.graph;
     Outbox takeovers(partition_.ranks());
-    for (const auto& entry : hooked_) {
-      const ClassId loser(entry.first);
-      const Hooked& hooked = entry.second;
-      const ClassRecord& record = graph.classes[loser];
+    std::vector<Subscription> subscriptions;
+    for (const Hooked& hooked : hooked_) {
+      const ClassRecord& record = graph.classes[hooked.id];
       const int to = hooked.parent.id.home();
       const DataView words = record.data.is_none() ? DataView{} : graph.data[record.data];
-      std::vector<Subscription> subscriptions;
-      partition_.subscribers.for_each(loser, [&](const Subscriber& s) {
+      const Loss loss{GlobalId(partition_.rank(), hooked.id), hooked.parent};
+      subscriptions.clear();
+      partition_.subscribers.for_each(hooked.id, [&](const Subscriber& s) {
         subscriptions.push_back({s.rank, s.member_mask, s.parent_mask});
-        partition_.outbox.put(static_cast<int>(s.rank), Loss{GlobalId(partition_.rank(), loser), hooked.parent});
+        partition_.outbox.put(static_cast<int>(s.rank), loss);
       });
-      partition_.outbox.put(partition_.rank(), Loss{GlobalId(partition_.rank(), loser), hooked.parent});
-      partition_.subscribers.clear(loser);
+      partition_.outbox.put(partition_.rank(), loss);
+      partition_.subscribers.clear(hooked.id);
       takeovers.put(to, Takeover{hooked.parent, record.mask, hooked.rule, static_cast<std::uint32_t>(words.size()),
                                  subscriptions.size()});
       takeovers.put_all(to, words);
@@ -292,16 +340,39 @@ class DistributedMerge {
       while (!reader.done()) take_over(reader);
     });
     exchange_.name_step("losses");
-    superstep(exchange_, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
-      while (!reader.done()) {
-        const auto loss = reader.take<Loss>();
+    superstep(exchange_, partition_.outbox, partition_.inbox,
+              [&](int, MessageReader& reader) { read_losses(reader.rest()); });
+  }
+
+  void read_losses(std::span<const std::byte> bytes) {
+    std::array<Loss, kGroup> group;
+    for (std::size_t at = 0; at < bytes.size(); at += sizeof group) {
+      const std::size_t count = std::min(sizeof group, bytes.size() - at) / sizeof(Loss);
+      std::memcpy(group.data(), bytes.data() + at, count * sizeof(Loss));
+      const std::span<const Loss> losses = std::span<const Loss>(group).first(count);
+      prefetch(losses);
+      for (const Loss& loss : losses) {
         const ClassId loser = partition_.find_local(loss.loser);
         CHECK(!loser.is_none());
         const ClassId leader = partition_.local(loss.leader);
-        graph.classes[loser].parent = leader.value;
+        partition_.graph.classes[loser].parent = leader.value;
         result_.losers.push_back({loser, kNoRule});
       }
-    });
+    }
+  }
+  [[gnu::always_inline]] void prefetch(std::span<const Loss> losses) const {
+    for (const Loss& loss : losses) {
+      partition_.prefetch_ghost_slot(loss.loser);
+      partition_.prefetch_ghost_slot(loss.leader.id);
+    }
+    for (const Loss& loss : losses) {
+      partition_.prefetch_ghost(loss.loser);
+      partition_.prefetch_ghost(loss.leader.id);
+    }
+    for (const Loss& loss : losses) {
+      partition_.prefetch_ghost_record(loss.loser);
+      partition_.prefetch_ghost_record(loss.leader.id);
+    }
   }
 
   void take_over(MessageReader& reader) {
@@ -322,8 +393,10 @@ class DistributedMerge {
   Partition& partition_;
   Exchange& exchange_;
   std::vector<Request> open_;
-  boost::unordered_flat_map<std::uint32_t, Hooked> hooked_;  // owned classes hooked in this phase
-  boost::unordered_flat_map<GlobalId, NamedClass, std::hash<GlobalId>> answer_;
+  std::vector<Hooked> hooked_;
+  ScratchColumn place_;                           // of an owned class: its place in hooked_ + 1
+  std::vector<std::vector<NamedClass>> answers_;  // by rank
+  std::vector<NamedClass> learnt_;                // by pointer
   MergeResult result_;
 };
 

@@ -36,6 +36,10 @@ class ShardedIds {
     return id(shard, at);
   }
   [[nodiscard]] std::uint32_t used(std::uint32_t shard) const { return used_[shard]; }
+  // One more than the largest id that is used.
+  [[nodiscard]] std::size_t bound() const {
+    return bound([](std::uint32_t) { return std::size_t{0}; });
+  }
   // The `at`-th id of a shard: for loops over what a shard owns.
   [[nodiscard]] std::uint32_t id(std::uint32_t shard, std::uint32_t at) const {
     return (((at >> kBlockBits) << shard_bits_ | shard) << kBlockBits) | (at & ((1U << kBlockBits) - 1));
