@@ -111,35 +111,89 @@ class MatchPhase {
   void travel(MatchTraveller& traveller) {
     std::vector<ArrivedMatch> arrived;
     std::vector<std::uint32_t> registers;
-    constexpr std::size_t kPart = 512;
     while (traveller.deliver(arrived, registers)) {
       partition_.exchange.count_work(Work::kPartials, arrived.size());
-      // Those that ask for one list follow each other, as start rows do.
-      const auto list_of = [&](const ArrivedMatch& match) {
-        const PartialHeader& header = match.header;
-        return std::tuple(header.program, header.walk, header.expand,
-                          registers[match.registers + programs_[header.program].program->walks[header.walk].from]);
-      };
-      std::ranges::sort(arrived, {}, list_of);
-      const std::size_t parts = (arrived.size() + kPart - 1) / kPart;
-      share(parts, arrived.size() >= kFewArrivals, [&](Matcher& matcher, std::size_t part) {
-        const std::size_t end = std::min(arrived.size(), (part + 1) * kPart);
-        for (std::size_t i = part * kPart; i < end; ++i) {
-          const PartialHeader& header = arrived[i].header;
-          const PartialMatch partial{
-              header.program, header.walk,
-              std::span(registers).subspan(arrived[i].registers, programs_[header.program].program->registers)};
-          const bool again = (i > 0 && list_of(arrived[i - 1]) == list_of(arrived[i])) ||
-                             (i + 1 < arrived.size() && list_of(arrived[i + 1]) == list_of(arrived[i]));
-          if (header.expand != 0)
-            matcher.resume(partial, again);
-          else
-            matcher.arrive(partial, again);
-        }
-      });
+      go_on(arrived, registers);
+      give_rows(traveller);
+      join_crowds(traveller.settle());
       walk_rests();
       count_visited();
     }
+  }
+
+  // With partial matches that arrived.
+  void go_on(std::vector<ArrivedMatch>& arrived, std::span<const std::uint32_t> registers) {
+    constexpr std::size_t kPart = 512;
+    // Those that ask for one list follow each other, as start rows do.
+    const auto list_of = [&](const ArrivedMatch& match) {
+      const MatchHeader& header = match.header;
+      return std::tuple(header.program, header.walk, header.message,
+                        registers[match.registers + programs_[header.program].program->walks[header.walk].from]);
+    };
+    std::ranges::sort(arrived, {}, list_of);
+    const std::size_t parts = (arrived.size() + kPart - 1) / kPart;
+    share(parts, arrived.size() >= kFewArrivals, [&](Matcher& matcher, std::size_t part) {
+      const std::size_t end = std::min(arrived.size(), (part + 1) * kPart);
+      for (std::size_t i = part * kPart; i < end; ++i) {
+        const MatchHeader& header = arrived[i].header;
+        const PartialMatch partial{
+            header.program, header.walk,
+            registers.subspan(arrived[i].registers, programs_[header.program].program->registers)};
+        const bool again = (i > 0 && list_of(arrived[i - 1]) == list_of(arrived[i])) ||
+                           (i + 1 < arrived.size() && list_of(arrived[i + 1]) == list_of(arrived[i]));
+        if (header.message == MatchMessage::kContinue)
+          matcher.resume(partial, again);
+        else
+          matcher.arrive(partial, again);
+      }
+    });
+  }
+
+  // Lists that crowds of other ranks want.
+  void give_rows(MatchTraveller& traveller) {
+    const std::span<const WantedList> wanted = traveller.wanted();
+    std::uint64_t asked = 0;
+    for (const WantedList& list : wanted) asked += list.asked;
+    std::vector<FittingRows> rows(wanted.size());
+    share(wanted.size(), asked >= kFewArrivals, [&](Matcher& matcher, std::size_t i) {
+      std::vector<ClassId> list;
+      for (const GlobalId cls : wanted[i].list) list.push_back(partition_.find_local(cls));
+      // A class that this rank does not know has no parents here.
+      if (std::ranges::none_of(list, &ClassId::is_none))
+        matcher.collect(wanted[i].program, wanted[i].walk, list, rows[i]);
+    });
+    traveller.answer(rows);
+  }
+
+  // Crowds whose rows have come.
+  void join_crowds(const std::vector<CrowdJoin>& joins) {
+    struct Part {
+      const CrowdJoin* join;
+      std::size_t begin;  // of the partial matches
+      std::size_t end;
+    };
+    std::vector<Part> parts;
+    std::size_t work = 0;
+    const Crowd* last = nullptr;
+    for (const CrowdJoin& join : joins) {
+      const Crowd& crowd = *join.crowd;
+      const std::size_t size = crowd.values.size() / carried_of(crowd);
+      if (&crowd != last) partition_.exchange.count_work(Work::kPartials, size);  // as if they had arrived here
+      last = &crowd;
+      work += size * join.rows->count;
+      const std::size_t part = std::max<std::size_t>(1, kUnitRows / join.rows->count);
+      for (std::size_t at = 0; at < size; at += part) parts.push_back({&join, at, std::min(at + part, size)});
+    }
+    share(parts.size(), work >= kFewRows, [&](Matcher& matcher, std::size_t p) {
+      const Crowd& crowd = *parts[p].join->crowd;
+      const std::size_t carried = carried_of(crowd);
+      for (std::size_t i = parts[p].begin; i < parts[p].end; ++i)
+        matcher.resume(crowd.program, crowd.walk, std::span(crowd.values).subspan(i * carried, carried),
+                       *parts[p].join->rows);
+    });
+  }
+  [[nodiscard]] std::size_t carried_of(const Crowd& crowd) const {
+    return programs_[crowd.program].program->walks[crowd.walk].carried.size();
   }
 
   // For a recorder: the rows looked at since the last call.

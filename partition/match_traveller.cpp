@@ -1,37 +1,114 @@
 #include "partition/match_traveller.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace tessera {
+namespace {
 
-DataView MatchTraveller::data(Handle handle) const {
-  const DataId id = foreign_[handle.foreign_index()].data;
-  return id.is_none() ? DataView{} : partition_.graph.data[id];
+constexpr std::size_t kFewValues = std::size_t{1} << 16;  // held back; fewer are not worth a second thread
+
+// Calls visit(rank) for every other rank that may hold rows for the walk in this class of this rank.
+template <class Visit>
+void for_each_holder(const Partition& partition, const MatchWalk& walk, ClassId cls, Visit&& visit) {
+  partition.subscribers.for_each(cls, [&](const Subscriber& subscriber) {
+    const std::uint64_t mask = walk.kind == Step::Kind::kMembers ? subscriber.member_mask : subscriber.parent_mask;
+    if ((mask & walk.operators) != 0) visit(static_cast<int>(subscriber.rank));
+  });
+}
+
+}  // namespace
+
+MatchTraveller::MatchTraveller(Partition& partition, std::span<const RunningProgram> programs,
+                               std::vector<ForeignClass>& foreign, std::size_t tasks)
+    : partition_(partition),
+      programs_(programs),
+      wire_(partition, programs, foreign),
+      crowds_(partition, wire_),
+      outboxes_(tasks, Outbox(partition.ranks())),
+      held_(tasks) {
+  for (std::vector<Held>& of_task : held_)
+    for (std::uint32_t p = 0; p < programs.size(); ++p)
+      for (std::uint32_t w = 0; w < programs[p].program->walks.size(); ++w) of_task.push_back({p, w, {}});
 }
 
 bool MatchTraveller::forward(std::size_t task, const PartialMatch& partial) {
-  const MatchWalk& walk = programs_[partial.program].program->walks[partial.walk];
+  const MatchWalk& walk = wire_.walk(partial.program, partial.walk);
   if (walk.kind == Step::Kind::kLookup) {
-    const int home = home_of_row(walk, partial);
-    if (home == partition_.rank()) return true;
-    write(outboxes_[task], home, partial, 1);
+    std::array<std::uint32_t, kMaxArity> kids;
+    for (std::size_t k = 0; k < walk.kids.size(); ++k) kids[k] = partial.registers[walk.kids[k]];
+    if (home_of_row(walk, std::span(kids).first(walk.kids.size())) == partition_.rank()) return true;
+    hold(task, partial);
     return false;
   }
   const Handle from{partial.registers[walk.from]};
-  if (from.is_foreign() || partition_.is_ghost(ClassId(from.value))) {
-    write(outboxes_[task], global(from).home(), partial, 0);
+  if (is_elsewhere(from)) {
+    hold(task, partial);
     return false;
   }
-  partition_.subscribers.for_each(ClassId(from.value), [&](const Subscriber& subscriber) {
-    const std::uint64_t mask = walk.kind == Step::Kind::kMembers ? subscriber.member_mask : subscriber.parent_mask;
-    if ((mask & walk.operators) != 0) write(outboxes_[task], static_cast<int>(subscriber.rank), partial, 1);
-  });
+  bool any = false;
+  for_each_holder(partition_, walk, ClassId(from.value), [&](int) { any = true; });
+  if (any) hold(task, partial);
   return true;
+}
+
+void MatchTraveller::hold(std::size_t task, const PartialMatch& partial) {
+  const RunningProgram& running = programs_[partial.program];
+  std::vector<std::uint32_t>& values = held_[task][running.first_walk + partial.walk].values;
+  for (const Carried& carried : running.program->walks[partial.walk].carried)
+    values.push_back(partial.registers[carried.reg]);
+}
+
+void MatchTraveller::send_held() {
+  std::size_t count = 0;
+  for (const std::vector<Held>& of_task : held_)
+    for (const Held& held : of_task) count += held.values.size();
+  const std::size_t tasks = held_.size();
+  const std::size_t least = std::max<std::size_t>(1, partition_.least_crowd() / tasks);
+  std::vector<std::vector<Crowd>> found(tasks);
+  partition_.workers.for_each(tasks, count > kFewValues, [&](std::size_t task) {
+    for (Held& held : held_[task]) {
+      if (held.values.empty()) continue;
+      send(outboxes_[task], held, least, found[task]);
+      held.values.clear();
+      if (held.values.capacity() > kFewValues) held.values.shrink_to_fit();
+    }
+  });
+  crowds_.ask(found, outboxes_.front());
+}
+
+void MatchTraveller::send(Outbox& outbox, const Held& held, std::size_t least, std::vector<Crowd>& crowds) {
+  const MatchWalk& walk = wire_.walk(held.program, held.walk);
+  const std::size_t stride = walk.carried.size();
+  const MatchHeader header{held.program, static_cast<std::uint16_t>(held.walk), MatchMessage::kContinue};
+  std::vector<char> taken;
+  crowds_.find(header, held.values, least, crowds, taken);
+  for (std::size_t at = 0; at < held.values.size(); at += stride)
+    if (taken.empty() || taken[at / stride] == 0)
+      send_to_holders(outbox, header, std::span(held.values).subspan(at, stride));
+}
+
+void MatchTraveller::send_to_holders(Outbox& outbox, MatchHeader header, std::span<const std::uint32_t> values) {
+  const MatchWalk& walk = wire_.walk(header.program, header.walk);
+  if (walk.kind == Step::Kind::kLookup) {
+    std::array<std::uint32_t, kMaxArity> kids;
+    for (std::size_t k = 0; k < walk.kids.size(); ++k) kids[k] = values[walk.list_names[k]];
+    wire_.put(outbox, home_of_row(walk, std::span(kids).first(walk.kids.size())), header, values);
+    return;
+  }
+  const Handle from{values[walk.list_names.front()]};
+  if (is_elsewhere(from)) {
+    header.message = MatchMessage::kToHome;
+    wire_.put(outbox, wire_.global(from).home(), header, values);
+    return;
+  }
+  for_each_holder(partition_, walk, ClassId(from.value), [&](int rank) { wire_.put(outbox, rank, header, values); });
 }
 
 bool MatchTraveller::deliver(std::vector<ArrivedMatch>& arrived, std::vector<std::uint32_t>& registers) {
   arrived.clear();
   registers.clear();
+  send_held();
   std::uint64_t sent = 0;
   for (Outbox& outbox : outboxes_) partition_.outbox.splice(outbox);
   for (const auto& buffer : partition_.outbox.buffers()) sent += buffer.size();
@@ -39,80 +116,28 @@ bool MatchTraveller::deliver(std::vector<ArrivedMatch>& arrived, std::vector<std
   partition_.exchange.all_reduce(std::span(&sent, 1), Reduction::kMax);
   if (sent == 0) return false;
   partition_.exchange.name_step("partials");
-  superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
-    while (!reader.done()) read(reader, arrived, registers);
+  superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int source, MessageReader& reader) {
+    while (!reader.done()) {
+      const auto header = reader.take<MatchHeader>();
+      if (header.message != MatchMessage::kToHome && header.message != MatchMessage::kContinue) {
+        crowds_.read(source, header, reader);
+        continue;
+      }
+      const std::size_t at = registers.size();
+      registers.resize(at + programs_[header.program].program->registers);
+      for (const Carried& carried : wire_.walk(header.program, header.walk).carried)
+        registers[at + carried.reg] = wire_.take(reader, carried);
+      arrived.push_back({header, at});
+    }
   });
+  crowds_.pass_on(outboxes_.front());
   return true;
 }
 
-NamedClass MatchTraveller::named(Handle handle) const {
-  if (handle.is_foreign()) return foreign_[handle.foreign_index()].named;
-  const ClassId id(handle.value);
-  return {partition_.global(id), partition_.graph.classes[id].name};
-}
-
-GlobalId MatchTraveller::global(Handle handle) const {
-  return handle.is_foreign() ? foreign_[handle.foreign_index()].named.id : partition_.global(ClassId(handle.value));
-}
-
-DataView MatchTraveller::data_of(Handle handle) const {
-  if (handle.is_foreign()) return data(handle);
-  const DataId id = partition_.graph.classes[ClassId(handle.value)].data;
-  return id.is_none() ? DataView{} : partition_.graph.data[id];
-}
-
-int MatchTraveller::home_of_row(const MatchWalk& walk, const PartialMatch& partial) const {
-  std::array<NamedClass, kMaxArity> kids;
-  for (std::size_t k = 0; k < walk.kids.size(); ++k) kids[k] = named(Handle{partial.registers[walk.kids[k]]});
-  return partition_.home_of(walk.arms.front().symbol, std::span(kids).first(walk.kids.size()));
-}
-
-void MatchTraveller::write(Outbox& outbox, int to, const PartialMatch& partial, std::uint16_t expand) {
-  outbox.put(to, PartialHeader{partial.program, static_cast<std::uint16_t>(partial.walk), expand});
-  for (const MatchWalk::Carried& carried : programs_[partial.program].program->walks[partial.walk].carried) {
-    const std::uint32_t value = partial.registers[carried.reg];
-    if (carried.is_symbol) {
-      outbox.put(to, std::uint64_t{value});
-      continue;
-    }
-    outbox.put(to, named(Handle{value}));
-    if (carried.needs_data) {
-      const DataView words = data_of(Handle{value});
-      outbox.put(to, std::uint64_t{words.size()});
-      outbox.put_all(to, words);
-    }
-  }
-}
-
-void MatchTraveller::read(MessageReader& reader, std::vector<ArrivedMatch>& arrived,
-                          std::vector<std::uint32_t>& registers) {
-  const auto header = reader.take<PartialHeader>();
-  const MatchProgram& program = *programs_[header.program].program;
-  const std::size_t at = registers.size();
-  registers.resize(at + program.registers);
-  for (const MatchWalk::Carried& carried : program.walks[header.walk].carried)
-    registers[at + carried.reg] =
-        carried.is_symbol ? static_cast<std::uint32_t>(reader.take<std::uint64_t>()) : read_class(reader, carried);
-  arrived.push_back({header, at});
-}
-
-std::uint32_t MatchTraveller::read_class(MessageReader& reader, const MatchWalk::Carried& carried) {
-  const auto cls = reader.take<NamedClass>();
-  DataId data;
-  if (carried.needs_data) {
-    words_.clear();
-    const auto count = reader.take<std::uint64_t>();
-    for (std::uint64_t i = 0; i < count; ++i) words_.push_back(reader.take<std::int64_t>());
-    if (count != 0) data = partition_.graph.data.intern(words_);
-  }
-  if (cls.id.home() == partition_.rank()) return cls.id.index().value;
-  if (carried.local) {
-    // Only a look-up may ask for a class that this rank does not know: it then finds nothing.
-    const ClassId here = partition_.find_local(cls.id);
-    if (!here.is_none()) return here.value;
-  }
-  foreign_.push_back({cls, data});
-  return Handle::kForeign | static_cast<std::uint32_t>(foreign_.size() - 1);
+int MatchTraveller::home_of_row(const MatchWalk& walk, std::span<const std::uint32_t> kids) const {
+  std::array<NamedClass, kMaxArity> named;
+  for (std::size_t k = 0; k < kids.size(); ++k) named[k] = wire_.named(Handle{kids[k]});
+  return partition_.home_of(walk.arms.front().symbol, std::span(named).first(kids.size()));
 }
 
 }  // namespace tessera

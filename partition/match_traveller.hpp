@@ -1,6 +1,8 @@
 // Carries partial matches between ranks. A partial match whose next walk enters a class of another rank goes to the
 // class's home, and from there to the ranks that hold fitting rows; one whose next step is a look-up goes straight to
-// the home of the row that it looks for. It travels as the registers that are read later, in global ids.
+// the home of the row that it looks for. It travels as the registers that are read later, in global ids. Where many
+// want the same list, they stay and the list's rows come (partition/match_crowds.hpp); so what is to travel is held
+// back until the ranks exchange, and then counted by list.
 #pragma once
 
 #include <cstdint>
@@ -9,19 +11,15 @@
 
 #include "engine/graph/matcher.hpp"
 #include "partition/inserter.hpp"
+#include "partition/match_crowds.hpp"
+#include "partition/match_wire.hpp"
 #include "partition/partition.hpp"
 
 namespace tessera {
 
-struct PartialHeader {
-  std::uint32_t program;
-  std::uint16_t walk;
-  std::uint16_t expand;  // 0: on its way to the class's home; 1: to be continued with the receiver's rows
-};
-
 // A partial match as it arrived, its registers translated to this rank's handles.
 struct ArrivedMatch {
-  PartialHeader header;
+  MatchHeader header;
   std::size_t registers;  // offset
 };
 
@@ -29,30 +27,44 @@ class MatchTraveller final : public Remote {
  public:
   // `foreign`: where classes that this rank does not know are entered. `tasks`: that call forward() at the same time.
   MatchTraveller(Partition& partition, std::span<const RunningProgram> programs, std::vector<ForeignClass>& foreign,
-                 std::size_t tasks)
-      : partition_(partition), programs_(programs), foreign_(foreign), outboxes_(tasks, Outbox(partition.ranks())) {}
+                 std::size_t tasks);
 
-  [[nodiscard]] bool same(Handle a, Handle b) const override { return global(a) == global(b); }
-  [[nodiscard]] DataView data(Handle handle) const override;
+  [[nodiscard]] bool same(Handle a, Handle b) const override { return wire_.global(a) == wire_.global(b); }
+  [[nodiscard]] DataView data(Handle handle) const override { return wire_.data_of_foreign(handle); }
   bool forward(std::size_t task, const PartialMatch& partial) override;
 
   // Collective: delivers what was forwarded. Returns whether any rank sent anything.
   bool deliver(std::vector<ArrivedMatch>& arrived, std::vector<std::uint32_t>& registers);
 
+  // After a delivery: the lists whose rows are to be given to others …
+  [[nodiscard]] std::span<const WantedList> wanted() const { return crowds_.wanted(); }
+  void answer(std::span<const FittingRows> rows) { crowds_.answer(rows, outboxes_.front()); }
+  // … and the crowds whose rows have come.
+  [[nodiscard]] std::vector<CrowdJoin> settle() { return crowds_.settle(outboxes_.front()); }
+
  private:
-  [[nodiscard]] NamedClass named(Handle handle) const;
-  [[nodiscard]] GlobalId global(Handle handle) const;
-  [[nodiscard]] DataView data_of(Handle handle) const;
-  [[nodiscard]] int home_of_row(const MatchWalk& walk, const PartialMatch& partial) const;
-  void write(Outbox& outbox, int to, const PartialMatch& partial, std::uint16_t expand);
-  void read(MessageReader& reader, std::vector<ArrivedMatch>& arrived, std::vector<std::uint32_t>& registers);
-  [[nodiscard]] std::uint32_t read_class(MessageReader& reader, const MatchWalk::Carried& carried);
+  // Of one walk of one program: `carried` of one partial match after another.
+  struct Held {
+    std::uint32_t program;
+    std::uint32_t walk;
+    std::vector<std::uint32_t> values;
+  };
+
+  void hold(std::size_t task, const PartialMatch& partial);
+  void send_held();
+  void send(Outbox& outbox, const Held& held, std::size_t least, std::vector<Crowd>& crowds);
+  void send_to_holders(Outbox& outbox, MatchHeader header, std::span<const std::uint32_t> values);
+  [[nodiscard]] int home_of_row(const MatchWalk& walk, std::span<const std::uint32_t> kids) const;
+  [[nodiscard]] bool is_elsewhere(Handle handle) const {
+    return handle.is_foreign() || partition_.is_ghost(ClassId(handle.value));
+  }
 
   Partition& partition_;
   std::span<const RunningProgram> programs_;
-  std::vector<ForeignClass>& foreign_;
-  std::vector<Outbox> outboxes_;
-  DataWords words_;
+  MatchWire wire_;
+  MatchCrowds crowds_;
+  std::vector<Outbox> outboxes_;         // by task
+  std::vector<std::vector<Held>> held_;  // by task; walks of all programs
 };
 
 }  // namespace tessera

@@ -32,7 +32,9 @@ Partition::Partition(Exchange& exchange_in, const Language& language, SymbolTabl
       outbox(exchange_in.size()),
       rank_(exchange_in.rank()),
       ranks_(exchange_in.size()),
-      placement_(make_placement(options.placement, exchange_in.size())),
+      least_crowd_(options.least_crowd),
+      placement_(options.own_placement ? options.own_placement(exchange_in.size())
+                                       : make_placement(options.placement, exchange_in.size())),
       notes_(std::size_t{options.shards} * options.shards),
       dirty_ghosts_(options.shards) {
   const std::vector<std::size_t> none(options.shards, 0);

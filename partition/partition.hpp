@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -25,6 +26,8 @@ struct PartitionOptions {
   std::uint32_t shards = 1;  // a power of two
   int threads = 1;
   PlacementOptions placement;
+  std::function<std::unique_ptr<Placement>(int ranks)> own_placement;  // used instead of `placement`, if there is one
+  std::size_t least_crowd = 64;  // partial matches of a rank that make a crowd (partition/match_crowds.hpp)
 };
 
 // An operator that is new in one of a class's lists; noticed by whoever adds to the list, entered into the class's mask
@@ -42,6 +45,7 @@ class Partition {
   [[nodiscard]] int rank() const { return rank_; }
   [[nodiscard]] int ranks() const { return ranks_; }
   [[nodiscard]] bool alone() const { return ranks_ == 1; }
+  [[nodiscard]] std::size_t least_crowd() const { return least_crowd_; }
 
   // --- identity ---
   [[nodiscard]] bool is_ghost(ClassId id) const { return !alone() && remote_.is_ghost(id); }
@@ -178,6 +182,7 @@ class Partition {
 
   int rank_;
   int ranks_;
+  std::size_t least_crowd_;
   std::unique_ptr<Placement> placement_;
   Hashcons ghost_of_;                               // by global id: local ids (as RowIds) of ghosts
   std::vector<std::vector<OperatorNote>> notes_;    // [acting shard][owner shard]

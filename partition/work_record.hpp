@@ -15,7 +15,7 @@ namespace tessera {
 // iteration.
 enum class Work : std::uint8_t {
   kVisited,     // rows looked at while matching
-  kPartials,    // partial matches received from other ranks
+  kPartials,    // partial matches received from other ranks, or continued with rows sent for
   kAsked,       // get-or-insert requests made, here or elsewhere to be served
   kRequests,    // get-or-insert requests served
   kRekeyed,     // rows re-keyed

@@ -215,6 +215,29 @@ void Matcher::resume(const LongWalk& rest, std::size_t begin, std::size_t end) {
   }
 }
 
+void Matcher::resume(std::uint32_t program, std::uint32_t walk, std::span<const std::uint32_t> carried,
+                     const FittingRows& rows) {
+  if (running_ != &programs_[program]) select(program);
+  const MatchWalk& of = program_->walks[walk];
+  for (std::size_t c = 0; c < carried.size(); ++c) registers_[of.carried[c].reg] = carried[c];
+  try_all(of, rows);
+}
+
+void Matcher::collect(std::uint32_t program, std::uint32_t walk, std::span<const ClassId> list, FittingRows& rows) {
+  if (running_ != &programs_[program]) select(program);
+  const MatchWalk& of = program_->walks[walk];
+  rows.arms.resize(of.arms.size());
+  if (of.kind != Step::Kind::kLookup) {
+    registers_[of.from] = list.front().value;
+    for_each_fitting(of, walk,
+                     [&](RowId row, const Row& r, std::uint32_t position) { add_fitting(of, row, r, position, rows); });
+    return;
+  }
+  for (std::size_t k = 0; k < list.size(); ++k) registers_[of.kids[k]] = list[k].value;
+  const RowId row = find_row(of, walk);
+  if (!row.is_none()) add_fitting(of, row, graph_.nodes[row], 0, rows);
+}
+
 void Matcher::enter(std::uint32_t index, bool again) {
   const MatchWalk& walk = program_->walks[index];
   if (walk.kind != Step::Kind::kLookup && is_hopeless(walk)) return;
@@ -249,10 +272,13 @@ void Matcher::walk_here(const MatchWalk& walk, std::uint32_t index, bool again) 
     if (kept.rows.use_count() == 1) out_.left_words += kept.rows->count * kWordsOfRow;
     leave(index, kept.rows);
   } else {
-    const FittingRows& rows = *kept.rows;  // stays as it is: a walk is never inside itself
-    for (std::size_t a = 0; a < walk.arms.size(); ++a)
-      if (rows.arms[a].count != 0) try_rows(walk.arms[a], rows.arms[a], 0, rows.arms[a].count);
+    try_all(walk, *kept.rows);  // which stay as they are: a walk is never inside itself
   }
+}
+
+void Matcher::try_all(const MatchWalk& walk, const FittingRows& rows) {
+  for (std::size_t a = 0; a < walk.arms.size(); ++a)
+    if (rows.arms[a].count != 0) try_rows(walk.arms[a], rows.arms[a], 0, rows.arms[a].count);
 }
 
 void Matcher::walk_list(const MatchWalk& walk, std::uint32_t index) {
@@ -390,16 +416,20 @@ void Matcher::for_each_fitting(const MatchWalk& walk, std::uint32_t index, Meet&
   out_.visited[running_->first_walk + index] += visited;
 }
 
-void Matcher::look_up(const MatchWalk& walk, std::uint32_t index) {
+inline RowId Matcher::find_row(const MatchWalk& walk, std::uint32_t index) {
   std::array<std::uint32_t, kMaxArity> kids;
   for (std::size_t k = 0; k < walk.kids.size(); ++k) {
     kids[k] = registers_[walk.kids[k]];
-    if (Handle{kids[k]}.is_foreign()) return;  // a class that this rank does not know has no parents here
+    if (Handle{kids[k]}.is_foreign()) return {};  // a class that this rank does not know has no parents here
   }
   const std::span<const std::uint32_t> key = std::span(kids).first(walk.kids.size());
   const SymbolId symbol = walk.arms.front().symbol;
   ++out_.visited[running_->first_walk + index];
-  const RowId row = graph_.nodes.find(NodeTable::hash_key(symbol, key), symbol, key);
+  return graph_.nodes.find(NodeTable::hash_key(symbol, key), symbol, key);
+}
+
+void Matcher::look_up(const MatchWalk& walk, std::uint32_t index) {
+  const RowId row = find_row(walk, index);
   if (!row.is_none()) try_row(walk, row, graph_.nodes[row], 0);
 }
 

@@ -111,6 +111,11 @@ class Matcher {
   void arrive(const PartialMatch& partial, bool again);
   // Goes on with a part of a long list.
   void resume(const LongWalk& rest, std::size_t begin, std::size_t end);
+  // Continues a partial match with rows of another rank. `carried`: as the walk's.
+  void resume(std::uint32_t program, std::uint32_t walk, std::span<const std::uint32_t> carried,
+              const FittingRows& rows);
+  // What this rank has for a walk: of the list of a class, or the row with these children.
+  void collect(std::uint32_t program, std::uint32_t walk, std::span<const ClassId> list, FittingRows& rows);
 
  private:
   // What fits of a list, kept while the list is asked for again and again.
@@ -138,6 +143,7 @@ class Matcher {
   void keep(const MatchWalk& walk, std::uint32_t index, KeptList& kept);
   void add_fitting(const MatchWalk& walk, RowId row, const Row& r, std::uint32_t position, FittingRows& rows) const;
   void leave(std::uint32_t index, std::shared_ptr<const FittingRows> rows);
+  void try_all(const MatchWalk& walk, const FittingRows& rows);
   template <class Meet>
   void for_each_fitting(const MatchWalk& walk, std::uint32_t index, Meet&& meet);
   // Rows `begin` to `end` of those that fit an arm.
@@ -145,6 +151,7 @@ class Matcher {
   void emit_rows(const MatchArm& arm, const MatchBranch::Emit& emit, std::span<const std::uint32_t> values,
                  std::size_t count);
   void look_up(const MatchWalk& walk, std::uint32_t index);
+  [[nodiscard]] RowId find_row(const MatchWalk& walk, std::uint32_t index);
   void try_row(const MatchWalk& walk, RowId row, const Row& r, std::uint32_t position);
   [[nodiscard]] bool fits(const MatchArm& arm, const Row& r, std::uint32_t position) const;
   [[nodiscard]] std::uint32_t part(const MatchArm& arm, RowId row, const Row& r, std::uint32_t part) const;

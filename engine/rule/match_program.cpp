@@ -130,7 +130,7 @@ class ProgramCompiler {
         return arm;
     walk.operators |= step.op.is_none() ? 0 : mask_bit(step.op);
     walk.all_old = walk.all_old && step.age == Age::kOld;
-    return walk.arms.emplace_back(MatchArm{step.op, step.symbol, step.arity, step.via, step.age, base, {}, {}});
+    return walk.arms.emplace_back(MatchArm{step.op, step.symbol, step.arity, step.via, step.age, base, {}, {}, {}});
   }
 
   // Gives the slots that the step binds their places, and says what must be compared.
@@ -213,6 +213,9 @@ class ProgramCompiler {
       for (std::uint32_t reg = first_register(); reg < arm.base; ++reg) read[reg] = read[reg] || of_arm[reg];
       for (std::uint32_t reg = arm.base; reg < arm.base + 2 + arm.arity; ++reg)
         if (of_arm[reg]) arm.loads.push_back({reg, reg - arm.base});  // registers are numbered as parts are
+      for (const MatchArm::Load load : arm.loads)
+        arm.brought.push_back({load.reg, load.part == MatchArm::kSymbol, (use_of(index, load.reg) & kDataUse) != 0,
+                               looked_up_.contains(load.reg)});
       for (MatchBranch& branch : arm.branches) note_columns(arm, branch);
     }
     MatchWalk& walk = program_.walks[index];
@@ -223,11 +226,27 @@ class ProgramCompiler {
     for (std::uint32_t reg = 0; reg < read.size(); ++reg) {
       if (!read[reg]) continue;
       const bool local = looked_up_.contains(reg) || (walk.kind != Step::Kind::kLookup && reg == walk.from);
-      const std::uint8_t use = uses_[std::size_t{index} * program_.registers + reg];
+      const std::uint8_t use = use_of(index, reg);
       walk.carried.push_back({reg, (use & kSymbolUse) != 0, (use & kDataUse) != 0, local});
     }
+    if (index > MatchProgram::kClasses) name_list(walk);
     order_arms(walk);
     return read;
+  }
+
+  [[nodiscard]] std::uint8_t use_of(std::uint32_t walk, std::uint32_t reg) const {
+    return uses_[std::size_t{walk} * program_.registers + reg];
+  }
+
+  static void name_list(MatchWalk& walk) {
+    const auto name = [&](std::uint32_t reg) {
+      const auto at = std::ranges::find(walk.carried, reg, &Carried::reg);
+      walk.list_names.push_back(static_cast<std::uint32_t>(at - walk.carried.begin()));
+    };
+    if (walk.kind == Step::Kind::kLookup)
+      for (const std::uint32_t kid : walk.kids) name(kid);
+    else
+      name(walk.from);
   }
 
   static void note_columns(const MatchArm& arm, MatchBranch& branch) {

@@ -76,6 +76,14 @@ struct MatchBranch {
   bool only_emits = false;  // classes: every row of the arm is a match
 };
 
+// A register that goes to another rank, as part of a partial match or of a row that fits one.
+struct Carried {
+  std::uint32_t reg = 0;
+  bool is_symbol = false;
+  bool needs_data = false;
+  bool local = false;  // must be one of the receiver's own classes if the receiver knows it
+};
+
 struct MatchArm {
   OperatorId op;
   SymbolId symbol;  // none: any of the operator with this arity
@@ -92,6 +100,7 @@ struct MatchArm {
   static constexpr std::uint32_t kKids = 2;
   std::uint32_t base = 0;  // registers base: symbol, base + 1: class, base + 2 + i: child i
   std::vector<Load> loads;
+  std::vector<Carried> brought;  // by load: what a row must bring along to the partial matches of another rank
   std::vector<MatchBranch> branches;
 };
 
@@ -109,14 +118,8 @@ struct MatchWalk {
   };
   std::vector<Range> arms_of;  // by operator; operators beyond have none
   [[nodiscard]] Range arms_for(OperatorId op) const { return op.value < arms_of.size() ? arms_of[op.value] : Range{}; }
-  // What a partial match must bring along to another rank.
-  struct Carried {
-    std::uint32_t reg = 0;
-    bool is_symbol = false;
-    bool needs_data = false;
-    bool local = false;  // must be one of the receiver's own classes if the receiver knows it
-  };
-  std::vector<Carried> carried;
+  std::vector<Carried> carried;           // what a partial match must bring along to another rank
+  std::vector<std::uint32_t> list_names;  // which of `carried` say whose list it is: `from`, or `kids`
 };
 
 struct MatchProgram {

@@ -114,8 +114,10 @@ class Scaling(unittest.TestCase):
         self.expect_even("rule", "40000")
 
     def test_the_parents_of_a_hub_are_spread_evenly(self):
-        # Without the rule that walks from every parent into the hub: README.md, "Skew".
         self.expect_even("hub", "40000", "--ban", "down")
+
+    def test_walks_from_every_parent_into_a_hub_are_spread_evenly(self):
+        self.expect_even("hub", "40000")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ void run_rank(Exchange& exchange, const Layout& layout, const SearchInput& input
   options.partition.shards = layout.shards;
   options.partition.threads = layout.threads;
   options.partition.placement = {layout.placement, 1};
+  options.partition.least_crowd = layout.least_crowd;
   Search search(exchange, *input.language, result.symbols, rules.rules, options);
   History& history = result.history;
   if (leg.from == nullptr) {
@@ -56,7 +57,8 @@ void run_rank(Exchange& exchange, const Layout& layout, const SearchInput& input
 
 std::string layout_name(const Layout& layout) {
   return "r" + std::to_string(layout.ranks) + "t" + std::to_string(layout.threads) + "s" +
-         std::to_string(layout.shards) + (layout.placement == PlacementPolicy::kHash ? "hash" : "");
+         std::to_string(layout.shards) + (layout.placement == PlacementPolicy::kHash ? "hash" : "") +
+         (layout.least_crowd == Layout().least_crowd ? "" : "c" + std::to_string(layout.least_crowd));
 }
 
 std::vector<ForeignRow> live_rows(Partition& partition) {

@@ -10,7 +10,7 @@
 
 #include "engine/language/expression.hpp"
 #include "engine/language/symbol_table.hpp"
-#include "partition/placement.hpp"
+#include "partition/partition.hpp"
 #include "partition/search_state.hpp"
 #include "tests/property/engine_under_test.hpp"
 #include "tests/property/naive_egraph.hpp"
@@ -22,9 +22,11 @@ struct Layout {
   int threads = 1;
   std::uint32_t shards = 1;
   PlacementPolicy placement = PlacementPolicy::kNeighbour;  // from the first iteration on
+  std::size_t least_crowd = PartitionOptions().least_crowd;
 };
 
-// "r2t1s4": two ranks, one thread each, four shards each; "r2t1s4hash" if e-nodes are placed by hash.
+// "r2t1s4": two ranks, one thread each, four shards each; "r2t1s4hash" if e-nodes are placed by hash; "r2t1s4c1" if a
+// partial match alone makes a crowd.
 [[nodiscard]] std::string layout_name(const Layout& layout);
 
 // This rank's live rows, with global class numbers.

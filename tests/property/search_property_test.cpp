@@ -44,7 +44,9 @@ TEST_P(MathSearch, MatchesAsTheOracleDoes) {
 INSTANTIATE_TEST_SUITE_P(Layouts, MathSearch,
                          ::testing::Values(Layout{1, 1, 1}, Layout{1, 1, 4}, Layout{1, 2, 16}, Layout{2, 1, 1},
                                            Layout{2, 2, 4}, Layout{3, 1, 1}, Layout{3, 1, 4}, Layout{4, 1, 1},
-                                           Layout{4, 2, 4}, Layout{3, 2, 4, PlacementPolicy::kHash}),
+                                           Layout{4, 2, 4}, Layout{3, 2, 4, PlacementPolicy::kHash},
+                                           Layout{3, 1, 1, PlacementPolicy::kHash, 1},
+                                           Layout{4, 2, 4, PlacementPolicy::kNeighbour, 3}),
                          [](const auto& instance) { return layout_name(instance.param); });
 
 void expect_same(const RandomSearch& search, const Language& language, const std::vector<Layout>& layouts) {
@@ -89,6 +91,16 @@ RC_GTEST_PROP(RandomSearch, ConditionsOnData, ()) {
   RandomOptions options;
   options.data = true;
   expect_same(*random_search(options), DataPropertyLanguage(), {{1, 1, 1}, {1, 2, 4}, {2, 1, 1}, {3, 1, 4}});
+}
+
+// Partial matches that stay and have rows sent for, whether many want them or not.
+RC_GTEST_PROP(RandomSearch, Crowds, ()) {
+  RandomOptions options;
+  options.data = true;
+  expect_same(*random_search(options), DataPropertyLanguage(),
+              {{2, 1, 1, PlacementPolicy::kHash, 1},
+               {3, 2, 4, PlacementPolicy::kNeighbour, 1},
+               {4, 1, 1, PlacementPolicy::kHash, 2}});
 }
 
 // Half the iterations in one layout, the rest in another, by way of the search's state.
