@@ -382,8 +382,10 @@ class DistributedMerge {
     for (std::uint32_t i = 0; i < takeover.data_words; ++i) words.push_back(reader.take<std::int64_t>());
     if (!words.empty()) result_.joins.push_back({leader, partition_.graph.data.intern(words), takeover.rule});
     ClassRecord& record = partition_.graph.classes[leader];
-    record.mask |= takeover.mask;
-    partition_.mark_changed(leader);
+    if ((record.mask | takeover.mask) != record.mask) {  // else what the leader's subscribers know is true still
+      record.mask |= takeover.mask;
+      partition_.mark_changed(leader);
+    }
     for (std::uint64_t i = 0; i < takeover.subscribers; ++i) {
       const auto s = reader.take<Subscription>();
       partition_.add_subscriber(leader, static_cast<std::uint32_t>(s.rank), s.member_mask, s.parent_mask);
