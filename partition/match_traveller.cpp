@@ -7,6 +7,9 @@ namespace tessera {
 namespace {
 
 constexpr std::size_t kFewValues = std::size_t{1} << 16;  // held back; fewer are not worth a second thread
+// Where more are held back, what small crowds save is worth the exchange that they take.
+constexpr std::size_t kManyValues = std::size_t{1} << 14;
+constexpr std::size_t kFewerInCrowds = 8;
 
 // Calls visit(rank) for every other rank that may hold rows for the walk in this class of this rank.
 template <class Visit>
@@ -64,7 +67,8 @@ void MatchTraveller::send_held() {
   for (const std::vector<Held>& of_task : held_)
     for (const Held& held : of_task) count += held.values.size();
   const std::size_t tasks = held_.size();
-  const std::size_t least = std::max<std::size_t>(1, partition_.least_crowd() / tasks);
+  const std::size_t fewer = count > kManyValues ? kFewerInCrowds : 1;
+  const std::size_t least = std::max<std::size_t>(1, partition_.least_crowd() / (tasks * fewer));
   std::vector<std::vector<Crowd>> found(tasks);
   partition_.workers.for_each(tasks, count > kFewValues, [&](std::size_t task) {
     for (Held& held : held_[task]) {

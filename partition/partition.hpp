@@ -27,7 +27,7 @@ struct PartitionOptions {
   int threads = 1;
   PlacementOptions placement;
   std::function<std::unique_ptr<Placement>(int ranks)> own_placement;  // used instead of `placement`, if there is one
-  std::size_t least_crowd = 64;  // partial matches of a rank that make a crowd (partition/match_crowds.hpp)
+  std::size_t least_crowd = 64;  // partial matches of a rank that make a crowd, if few are held back (match_crowds.hpp)
 };
 
 // An operator that is new in one of a class's lists; noticed by whoever adds to the list, entered into the class's mask
