@@ -6,16 +6,11 @@
 
 namespace tessera {
 
-MpiSnapshotAccess::MpiSnapshotAccess(MPI_Comm world)
-    : file_access_(H5Pcreate(H5P_FILE_ACCESS)), transfer_(H5Pcreate(H5P_DATASET_XFER)) {
-  if (file_access_ < 0 || transfer_ < 0 || H5Pset_fapl_mpio(file_access_, world, MPI_INFO_NULL) < 0 ||
-      H5Pset_dxpl_mpio(transfer_, H5FD_MPIO_INDEPENDENT) < 0)
+MpiSnapshotAccess::MpiSnapshotAccess(MPI_Comm world) : file_access_(H5Pcreate(H5P_FILE_ACCESS)) {
+  if (file_access_ < 0 || H5Pset_fapl_mpio(file_access_, world, MPI_INFO_NULL) < 0)
     throw Error(ErrorCode::kInternal, "HDF5 does not accept MPI's communicator");
 }
 
-MpiSnapshotAccess::~MpiSnapshotAccess() {
-  H5Pclose(transfer_);
-  H5Pclose(file_access_);
-}
+MpiSnapshotAccess::~MpiSnapshotAccess() { H5Pclose(file_access_); }
 
 }  // namespace tessera

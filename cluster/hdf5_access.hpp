@@ -1,4 +1,4 @@
-// Parallel HDF5: how all ranks of an MPI job open and write one file together (io/snapshot.hpp knows nothing of MPI).
+// Parallel HDF5: how all ranks of an MPI job make one file together (io/snapshot.hpp knows nothing of MPI).
 #pragma once
 
 #include <mpi.h>
@@ -14,11 +14,9 @@ class MpiSnapshotAccess final : public SnapshotAccess {
   ~MpiSnapshotAccess() override;
 
   [[nodiscard]] std::int64_t file_access() const override { return file_access_; }
-  [[nodiscard]] std::int64_t transfer() const override { return transfer_; }
 
  private:
   std::int64_t file_access_ = -1;
-  std::int64_t transfer_ = -1;
 };
 
 }  // namespace tessera

@@ -50,6 +50,7 @@ class SearchRun {
     if (saturate() == StopReason::kInterrupted) return kExitRequeue;
     kill_point("extract", exchange_.rank());
     extract();
+    keeper_->close();
     int code = kExitDone;
     if (leads_) {
       describe();

@@ -41,7 +41,13 @@ int run_saturate(const Options& options, const Resources& resources, Exchange& e
   const StopReason reason = search.run([&](const IterationRecord& record) { output.iteration_done(search, record); });
   keeper.finish(reason);
   if (reason == StopReason::kInterrupted) return kExitRequeue;
-  output.finish(search, reason);
+  try {
+    output.finish(search, reason);
+  } catch (const Error&) {  // on all ranks
+    keeper.close();
+    throw;
+  }
+  keeper.close();
   return kExitDone;
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <filesystem>
 #include <sstream>
+#include <utility>
 
 #include "cluster/progress.hpp"
 #include "cluster/search_record.hpp"
@@ -29,6 +30,19 @@ constexpr std::array<ControlFile, 3> kControlFiles = {
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
+
+// Adds the time of its life.
+class Waiting {
+ public:
+  explicit Waiting(double& seconds) : seconds_(seconds) {}
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting() { seconds_ += seconds_since(begin_); }
+
+ private:
+  double& seconds_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
 
 }  // namespace
 
@@ -69,7 +83,9 @@ SnapshotKeeper::SnapshotKeeper(const Options& options, const Resources& resource
 }
 
 void SnapshotKeeper::watch(SearchOptions& search_options) {
-  if (active()) search_options.interrupt = [this] { return at_boundary(); };
+  if (!active()) return;
+  search_options.interrupt = [this] { return at_boundary(); };
+  search_options.passing_bytes = [this](bool wait) { return held_bytes(wait); };
 }
 
 void SnapshotKeeper::begin(Search& search, SnapshotOrigin origin, std::vector<NamedClass>& roots) {
@@ -150,11 +166,14 @@ unsigned SnapshotKeeper::requested_by_files() const {
 
 bool SnapshotKeeper::due() const {
   const std::uint32_t iteration = search_->partition().graph.iteration;
-  if (!saved_ && tried_ == 0) return true;  // so that there always is one
+  if (!saved_ && tried_ == 0 && !writing_) return true;  // so that there always is one
   if (options_.every_iterations > 0 && iteration >= tried_ + options_.every_iterations) return true;
   // The next iteration, which tends to be longer than the last, may be the one that the time limit cuts off.
   const double last_iteration = search_->iterations().empty() ? 0 : search_->iterations().back().seconds;
-  if (options_.time_limit_ms > 0 && seconds_left() < kGrowth * (last_iteration + longest_s_)) return true;
+  return options_.time_limit_ms > 0 && seconds_left() < kGrowth * (last_iteration + longest_s_);
+}
+
+bool SnapshotKeeper::due_by_time() const {
   return options_.every_ms > 0 && seconds_since(last_) * 1000 >= static_cast<double>(options_.every_ms);
 }
 
@@ -167,43 +186,95 @@ bool SnapshotKeeper::out_of_time() const { return options_.time_limit_ms > 0 && 
 
 std::optional<StopReason> SnapshotKeeper::at_boundary() {
   constexpr unsigned kDue = 8;
-  constexpr unsigned kTime = 16;
+  constexpr unsigned kDueByTime = 16;
+  constexpr unsigned kTime = 32;
+  constexpr unsigned kBusy = 64;
   kill_point("iteration", exchange_.rank());
+  const Waiting waiting(seconds_);
   std::uint64_t requests = SignalWatch::take();
-  if (leads()) requests |= requested_by_files() | (due() ? kDue : 0) | (out_of_time() ? kTime : 0);
+  if (leads())
+    requests |=
+        requested_by_files() | (due() ? kDue : 0) | (due_by_time() ? kDueByTime : 0) | (out_of_time() ? kTime : 0);
+  if (writing_ && writing_->busy()) requests |= kBusy;
   exchange_.all_reduce(std::span(&requests, 1), Reduction::kOr);
+  if (writing_ && (requests & kBusy) == 0) look_after(false);
   if ((requests & kRequestReport) != 0) write_report_so_far();
   if ((requests & kTime) != 0) return StopReason::kTime;  // finish() takes the snapshot
-  if ((requests & (kDue | kRequestSnapshot | kRequestStop)) != 0) take();
+  // One that is due by the clock alone waits for a boundary at which the last is on disk; for any other the search
+  // waits.
+  const bool now = (requests & (kDue | kRequestSnapshot | kRequestStop)) != 0;
+  if (now || ((requests & kDueByTime) != 0 && !writing_)) take();
   if ((requests & kRequestStop) != 0) return StopReason::kInterrupted;
   return std::nullopt;
 }
 
 void SnapshotKeeper::take() {
   const std::uint32_t iteration = search_->partition().graph.iteration;
+  if (writing_ && tried_ == iteration) return;
+  look_after(true);
   if (saved_ && *saved_ == iteration) return;
   tried_ = iteration;
-  const auto begin = Clock::now();
-  const std::string path = snapshot_path(options_.snapshot.string(), iteration);
+  last_ = Clock::now();
   try {
-    const SearchState state = export_state(*search_, roots_);
-    origin_.enodes = search_->enodes();
-    origin_.eclasses = search_->eclasses();
-    write_snapshot(path, origin_, state, exchange_, resources_.snapshot_access);
-    saved_ = iteration;
-    if (leads()) {
-      remove_old_snapshots(options_.snapshot.string(), options_.keep);
-      log_.debug("snapshot {} ({:.2f} s)", path, seconds_since(begin));
+    begin_writing(snapshot_path(options_.snapshot.string(), iteration), export_state(*search_, roots_));
+  } catch (const Error& error) {
+    warn_of(error, iteration);
+  }
+}
+
+void SnapshotKeeper::begin_writing(const std::string& path, SearchState state) {
+  origin_.enodes = search_->enodes();
+  origin_.eclasses = search_->eclasses();
+  const bool waits = !fits_beside_search(copied_bytes(state.share));
+  writing_.emplace(path, origin_, std::move(state), exchange_, resources_.snapshot_access);
+  if (waits) look_after(true);
+}
+
+// Whether every rank's memory has room for its copy, which is part of it by now, and an e-graph twice as large.
+bool SnapshotKeeper::fits_beside_search(std::uint64_t copy) {
+  const std::uint64_t used = resident_bytes();
+  const std::uint64_t limit = resources_.memory_limit_bytes;
+  std::uint64_t is_short = limit > 0 && used + used - std::min(used, copy) > limit ? 1 : 0;
+  exchange_.all_reduce(std::span(&is_short, 1), Reduction::kMax);
+  if (is_short != 0 && !std::exchange(waits_, true) && leads())
+    log_.info(
+        "a copy of the e-graph, to write snapshots from while the search goes on, does not fit into the memory limit "
+        "of {} a rank beside an e-graph twice as large: the search waits while snapshots are written",
+        size_text(limit));
+  return is_short == 0;
+}
+
+std::uint64_t SnapshotKeeper::held_bytes(bool wait) const {
+  if (!writing_) return 0;
+  if (wait) writing_->wait_for_memory();
+  return writing_->held_bytes();
+}
+
+void SnapshotKeeper::look_after(bool wait) {
+  if (!writing_) return;
+  try {
+    do writing_->step();
+    while (wait && !writing_->done());
+    if (writing_->done()) {
+      saved_ = tried_;
+      longest_s_ = std::max(longest_s_, writing_->seconds());
+      if (leads()) {
+        remove_old_snapshots(options_.snapshot.string(), options_.keep);
+        log_.debug("snapshot {} ({:.2f} s)", snapshot_path(options_.snapshot.string(), tried_), writing_->seconds());
+      }
+      writing_.reset();
     }
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kResource) throw;
-    if (leads())
-      log_.warn("no snapshot was taken of iteration {}: {}; the search goes on, {}", iteration, error.what(),
-                saved_ ? fmt::format("the last snapshot is of iteration {}", *saved_) : "without any snapshot so far");
+    writing_.reset();
+    warn_of(error, tried_);
   }
-  last_ = Clock::now();
-  longest_s_ = std::max(longest_s_, seconds_since(begin));
-  seconds_ += seconds_since(begin);
+}
+
+void SnapshotKeeper::warn_of(const Error& error, std::uint32_t iteration) {
+  if (error.code() != ErrorCode::kResource) throw;
+  if (leads())
+    log_.warn("no snapshot was taken of iteration {}: {}; the search goes on, {}", iteration, error.what(),
+              saved_ ? fmt::format("the last snapshot is of iteration {}", *saved_) : "without any snapshot so far");
 }
 
 void SnapshotKeeper::write_report_so_far() {
@@ -223,16 +294,25 @@ void SnapshotKeeper::write_report_so_far() {
 
 void SnapshotKeeper::finish(StopReason reason) {
   if (!active()) return;
+  const Waiting waiting(seconds_);
+  const bool ends_early = reason == StopReason::kInterrupted || reason == StopReason::kTime;
+  if (search_->cut_off() || ends_early) look_after(true);
   if (search_->cut_off()) {
     if (leads())
       log_.info("the last iteration was stopped within: no snapshot of it; {}",
                 saved_ ? fmt::format("the last one is of iteration {}", *saved_) : "there is none");
   } else if (reason != StopReason::kInterrupted) {
     take();
+    if (ends_early) look_after(true);
   }
   signals_.reset();
   if (reason == StopReason::kInterrupted && leads())
     log_.info("interrupted; to go on: tessera resume {}", options_.snapshot.string());
+}
+
+void SnapshotKeeper::close() {
+  const Waiting waiting(seconds_);
+  look_after(true);
 }
 
 }  // namespace tessera

@@ -1,6 +1,8 @@
 // A search's snapshots: taken at iteration boundaries when due (--every, --every-iterations), when asked for (signals;
-// files named SNAPSHOT, STOP or REPORT in the folder), before a time limit, and at the end; and taken up again. What
-// goes wrong with one is a warning, never the search's end: the last good snapshot stays.
+// files named SNAPSHOT, STOP or REPORT in the folder), before a time limit, and at the end; and taken up again. One is
+// written from a copy while the search goes on, and looked after at the iteration boundaries that follow, if the copy
+// fits into memory beside an e-graph that doubles; else the search waits for it. What goes wrong with one is a warning,
+// never the search's end: the last good snapshot stays.
 #pragma once
 
 #include <chrono>
@@ -13,6 +15,7 @@
 #include "cluster/options.hpp"
 #include "cluster/signals.hpp"
 #include "io/snapshot.hpp"
+#include "io/snapshot_write.hpp"
 
 namespace tessera {
 
@@ -37,10 +40,13 @@ class SnapshotKeeper {
   void begin(Search& search, SnapshotOrigin origin, std::vector<NamedClass>& roots);
   [[nodiscard]] bool resumes() const { return !options_.resume.empty(); }
   // Collective. The search has stopped: a last snapshot if anything is new, but not of an iteration that a limit
-  // stopped within, for what that has found depends on the machine. From here on signals act as usual.
+  // stopped within, for what that has found depends on the machine. From here on signals act as usual. One may still be
+  // on its way to disk, unless the search is to be taken up again; close() waits for it.
   void finish(StopReason reason);
+  // Collective. All that was begun is on disk, or was warned of.
+  void close();
 
-  [[nodiscard]] double seconds() const { return seconds_; }  // spent on snapshots
+  [[nodiscard]] double seconds() const { return seconds_; }  // for which the search has waited
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -53,10 +59,17 @@ class SnapshotKeeper {
   void check_origin(const Snapshot& snapshot) const;
   std::optional<StopReason> at_boundary();
   [[nodiscard]] unsigned requested_by_files() const;
-  [[nodiscard]] bool due() const;
+  [[nodiscard]] bool due() const;  // now, whatever is still being written
+  [[nodiscard]] bool due_by_time() const;
   [[nodiscard]] double seconds_left() const;  // of --time-limit
   [[nodiscard]] bool out_of_time() const;
   void take();
+  void begin_writing(const std::string& path, SearchState state);
+  // What is being written: the next stage, when no rank is busy; or all stages.
+  void look_after(bool wait);
+  void warn_of(const Error& error, std::uint32_t iteration);
+  [[nodiscard]] bool fits_beside_search(std::uint64_t copy);
+  [[nodiscard]] std::uint64_t held_bytes(bool wait) const;  // SearchOptions::passing_bytes
   void write_report_so_far();
 
   const Options& options_;
@@ -69,6 +82,8 @@ class SnapshotKeeper {
   std::vector<NamedClass> roots_;
   std::optional<std::uint32_t> saved_;  // the iteration of the last good snapshot
   std::uint32_t tried_ = 0;             // the iteration of the last attempt
+  std::optional<SnapshotWrite> writing_;
+  bool waits_ = false;  // for a copy that did not fit, and has said so
   Clock::time_point last_ = Clock::now();
   double longest_s_ = 0;
   double seconds_ = 0;

@@ -1,7 +1,6 @@
 // Snapshots: a search's whole state as one HDF5 file, written by all ranks together, independent of how many they are,
 // and read by any other number. Columns are datasets; what is small (schedule, records, options, symbols) is JSON text.
-// Layout and versions: io/SNAPSHOT_FORMAT.md. A file appears under its name only when it is complete and on disk:
-// temporary name, close, fsync, rename, fsync of the folder.
+// Layout and versions: io/SNAPSHOT_FORMAT.md. Writing: io/snapshot_write.hpp.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +12,16 @@
 
 namespace tessera {
 
-// How all ranks open one HDF5 file at once. Without one, ranks take turns: slower, but it works in one process.
+// How all ranks make one HDF5 file together. Without one, rank 0 makes it, and to read it ranks take turns: slower, but
+// it works in one process.
 class SnapshotAccess {
  public:
   SnapshotAccess() = default;
   SnapshotAccess(const SnapshotAccess&) = delete;
   SnapshotAccess& operator=(const SnapshotAccess&) = delete;
   virtual ~SnapshotAccess() = default;
-  // HDF5 property lists (hid_t), owned by this: for opening files, and for transfers, in which no rank
-  // waits for another.
+  // An HDF5 property list (hid_t), owned by this.
   [[nodiscard]] virtual std::int64_t file_access() const = 0;
-  [[nodiscard]] virtual std::int64_t transfer() const = 0;
 };
 
 // What a snapshot says of its search beside the state.
@@ -41,11 +39,6 @@ struct Snapshot {
   SnapshotOrigin origin;
   SearchState state;
 };
-
-// Collective. Writes to a temporary name beside `path` and renames. Throws Error(kResource) on all ranks when the file
-// system refuses; what stood at `path` is then still there, and nothing else is left behind.
-void write_snapshot(const std::string& path, const SnapshotOrigin& origin, const SearchState& state, Exchange& exchange,
-                    const SnapshotAccess* access = nullptr);
 
 // Collective. Checks the file, and gives each rank its even share. Throws Error(kInput) on all ranks.
 [[nodiscard]] Snapshot read_snapshot(const std::string& path, Exchange& exchange,

@@ -10,13 +10,10 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <map>
 #include <optional>
 #include <sstream>
 
 #include "engine/base/error.hpp"
-#include "partition/local_exchange.hpp"
-#include "partition/mailbox.hpp"
 
 namespace tessera {
 namespace {
@@ -125,12 +122,6 @@ std::uint64_t read_checksum(const ReadFile& file, const SealedDataset& dataset, 
   return sum;
 }
 
-struct PartHeader {  // followed by the bytes, padded to 8
-  std::uint64_t block;
-  std::uint64_t offset;
-  std::uint64_t bytes;
-};
-
 }  // namespace
 
 std::string seal_text(const SnapshotSeal& seal) {
@@ -199,41 +190,13 @@ SnapshotSeal parse_seal(const std::string& text, const std::string& file) {
   return seal;
 }
 
-std::uint64_t dataset_checksum(Exchange& exchange, std::span<const std::byte> bytes, std::uint64_t begin) {
+std::uint64_t blocks_checksum(std::span<const std::byte> bytes, std::uint64_t first) {
   std::uint64_t sum = 0;
-  Outbox outbox(exchange.size());
-  const std::uint64_t end = begin + bytes.size();
-  for (std::uint64_t at = begin; at < end;) {
-    const std::uint64_t block = at / kChecksumBlock;
-    const std::uint64_t stop = std::min(end, (block + 1) * kChecksumBlock);
-    const std::span<const std::byte> piece = bytes.subspan(at - begin, stop - at);
-    if (piece.size() == kChecksumBlock) {
-      sum += block_checksum(piece.data(), piece.size(), block);
-    } else {
-      // A block that several ranks may have parts of is put together on one.
-      const int to = static_cast<int>(block % static_cast<std::uint64_t>(exchange.size()));
-      std::vector<std::uint64_t> words((piece.size() + 7) / 8, 0);
-      std::memcpy(words.data(), piece.data(), piece.size());
-      outbox.put(to, PartHeader{block, at - block * kChecksumBlock, piece.size()});
-      outbox.put_all(to, std::span<const std::uint64_t>(words));
-    }
-    at = stop;
+  for (std::uint64_t block = first; !bytes.empty(); ++block) {
+    const std::size_t size = std::min(kChecksumBlock, bytes.size());
+    sum += block_checksum(bytes.data(), size, block);
+    bytes = bytes.subspan(size);
   }
-  std::map<std::uint64_t, std::vector<std::byte>> parts;
-  Inbox inbox;
-  superstep(exchange, outbox, inbox, [&](int, MessageReader& reader) {
-    while (!reader.done()) {
-      const auto header = reader.take<PartHeader>();
-      std::vector<std::byte>& block = parts[header.block];
-      block.resize(std::max<std::size_t>(block.size(), header.offset + header.bytes));
-      for (std::uint64_t done = 0; done < header.bytes; done += 8) {
-        const auto word = reader.take<std::uint64_t>();
-        std::memcpy(block.data() + header.offset + done, &word, std::min<std::uint64_t>(8, header.bytes - done));
-      }
-    }
-  });
-  for (const auto& [number, block] : parts) sum += block_checksum(block.data(), block.size(), number);
-  exchange.all_reduce(std::span(&sum, 1), Reduction::kSum);
   return sum;
 }
 
@@ -290,8 +253,7 @@ std::string read_sealed(const std::string& path, const SnapshotSeal& seal, const
   if (found == seal.datasets.end()) refuse(path, "found no dataset " + dataset);
   std::string text(found->bytes, '\0');
   text.resize(file.read(text.data(), text.size(), found->offset));
-  SoloExchange alone;
-  if (dataset_checksum(alone, std::as_bytes(std::span(text)), 0) != found->checksum)
+  if (blocks_checksum(std::as_bytes(std::span(text)), 0) != found->checksum)
     refuse(path, "dataset " + dataset + " is damaged");
   return text;
 }

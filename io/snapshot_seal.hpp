@@ -41,9 +41,9 @@ struct SnapshotSeal {
 // that lie outside the file or overlap.
 [[nodiscard]] SnapshotSeal parse_seal(const std::string& text, const std::string& file);
 
-// The checksum of one dataset of which this rank holds the bytes from `begin` on; the ranks' parts, in any order, make
-// up the dataset. Collective; the same on every rank.
-[[nodiscard]] std::uint64_t dataset_checksum(Exchange& exchange, std::span<const std::byte> bytes, std::uint64_t begin);
+// What blocks that follow one another add to their dataset's checksum: `bytes` begin with block `first`, and end with a
+// whole block or with the dataset.
+[[nodiscard]] std::uint64_t blocks_checksum(std::span<const std::byte> bytes, std::uint64_t first);
 
 // The checksum of the file's bytes that are neither seal nor dataset. Throws Error(kResource) if it cannot be read.
 [[nodiscard]] std::uint64_t rest_checksum(const std::string& path, const SnapshotSeal& seal);

@@ -298,7 +298,17 @@ bool Search::any_rank(bool here) {
 
 std::size_t Search::memory_left() const {
   if (options_.memory_limit_bytes == 0) return ~std::size_t{0};
-  return options_.memory_limit_bytes - std::min(options_.memory_limit_bytes, resident_bytes());
+  const std::uint64_t passing = options_.passing_bytes ? options_.passing_bytes(false) : 0;
+  std::uint64_t used = resident_bytes();
+  if (passing > 0) {
+    if (used < options_.memory_limit_bytes) {
+      used -= std::min(used, passing);
+    } else {
+      options_.passing_bytes(true);
+      used = resident_bytes();
+    }
+  }
+  return options_.memory_limit_bytes - std::min(options_.memory_limit_bytes, used);
 }
 
 bool Search::over_memory_limit() { return options_.memory_limit_bytes > 0 && any_rank(memory_left() == 0); }

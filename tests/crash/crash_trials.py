@@ -21,7 +21,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "program
 from program_support import HANGS_AFTER_S, MPIEXEC, PROGRAM, SMALL_MODEL  # noqa: E402
 
 POINTS = ["match", "apply", "merge", "rebuild", "analyze", "iteration", "extract",
-          "snapshot-created", "snapshot-column", "snapshot-written", "snapshot-sealed",
+          "snapshot-created", "snapshot-begun",  # the rest are beside the search
+          "snapshot-column", "snapshot-flush", "snapshot-written", "snapshot-agreed", "snapshot-sealed",
           "snapshot-rename", "snapshot-renamed", "snapshot-done"]
 BAD_INPUT = 2
 RANKS = [1, 2, 3, 4]

@@ -11,6 +11,7 @@
 #include "engine/language/term_language.hpp"
 #include "engine/rule/rule_parser.hpp"
 #include "io/snapshot.hpp"
+#include "io/snapshot_write.hpp"
 #include "partition/digest.hpp"
 #include "partition/local_exchange.hpp"
 
@@ -71,8 +72,7 @@ inline void save_math(const std::string& path, int ranks, int iterations, std::u
     MathSearch math(exchange, shards);
     const std::vector<NamedClass> classes = math.search.start(math.rules.start);
     for (int i = 0; i < iterations; ++i) math.search.iterate();
-    const SearchState state = export_state(math.search, std::span(classes).first(1));
-    write_snapshot(path, test_origin(), state, exchange);
+    write_snapshot(path, test_origin(), export_state(math.search, std::span(classes).first(1)), exchange);
   });
 }
 

@@ -257,6 +257,18 @@ class Asked(SnapshotTest):
         else:
             self.assertIn(f"stopped: time after {last} iterations", outcome.output)
 
+    def test_a_copy_that_does_not_fit_is_written_at_once(self):
+        self.done(*MATH[:3], "10", *MATH[4:])
+        expected = self.counts()
+        limited = [*MATH[:3], "10", *MATH[4:], "--snapshot", "kept", "--every-iterations", "1", "--memory-limit"]
+        outcome = self.done(*limited, "64MiB", "--threads", "1")
+        self.assertEqual(outcome.errors.count("does not fit into the memory limit"), 1, outcome.errors)
+        self.assertEqual(self.counts(), expected)
+        for path in (self.folder / "kept").iterdir():
+            path.unlink()
+        self.assertNotIn("does not fit", self.done(*limited, "4GiB").errors)
+        self.assertEqual(self.kept()[-1], "snapshot-000010.h5")
+
     def test_a_full_disk_is_a_warning(self):
         limited = ["bash", "-c", 'trap "" XFSZ; ulimit -f 200; exec "$0" "$@"', os.path.abspath(PROGRAM), *MATH,
                    "--snapshot", "kept", "--every-iterations", "1", "--keep", "9"]

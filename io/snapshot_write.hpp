@@ -1,0 +1,91 @@
+// A snapshot on its way to disk, beside a search that goes on: what is to be written is a copy, and a thread of each
+// rank writes that rank's blocks (io/snapshot_blocks.hpp) into the empty form that HDF5 has made
+// (io/snapshot_layout.hpp). The threads call neither MPI nor HDF5, which are the search's; ranks agree only where the
+// search lets them: when every rank's blocks are written and flushed, rank 0's thread seals the file: temporary name,
+// fsync, rename, fsync of the folder. A file appears under its name only when it is complete and on disk.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "io/snapshot.hpp"
+#include "io/snapshot_blocks.hpp"
+#include "io/snapshot_layout.hpp"
+
+namespace tessera {
+
+class SnapshotWrite {
+ public:
+  // Collective. Makes the temporary file beside `path` and begins to write. Throws Error(kResource) on all ranks when
+  // the file system refuses; this and every later failure leaves what stood at `path`, and nothing else.
+  SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, SearchState state, Exchange& exchange,
+                const SnapshotAccess* access = nullptr);
+  SnapshotWrite(const SnapshotWrite&) = delete;
+  SnapshotWrite& operator=(const SnapshotWrite&) = delete;
+  // Gives up what is not done. Not collective.
+  ~SnapshotWrite();
+
+  // Whether this rank's thread is at work. It never begins to be by itself.
+  [[nodiscard]] bool busy() const { return busy_; }
+  // Collective. Waits for all ranks' threads, and begins the next stage; throws Error(kResource) on all ranks if one
+  // has failed. Returns at once where no rank is busy.
+  void step();
+  // Whether the snapshot is under its name; the same on every rank.
+  [[nodiscard]] bool done() const { return stage_ == Stage::kDone; }
+  // Collective. Step after step to the end.
+  void finish();
+
+  // Waits until this rank's copy has been written and its memory given back. Not collective.
+  void wait_for_memory() const;
+  // What this rank's copy takes of memory: less and less, as columns are written.
+  [[nodiscard]] std::uint64_t held_bytes() const { return held_bytes_; }
+  // How long this rank has worked on it, in front of the search and beside it. Not while it is busy.
+  [[nodiscard]] double seconds() const { return seconds_; }
+
+ private:
+  enum class Stage : std::uint8_t { kBlocks, kSeal, kDone };
+
+  void begin(const SnapshotOrigin& origin, const SnapshotAccess* access);
+  void deal();
+  void launch(std::function<void()> work);
+  void join();
+  void give_back_columns(std::size_t end);
+  void write_blocks();
+  void seal();
+  [[nodiscard]] bool leads() const { return exchange_.rank() == 0; }
+
+  std::string path_;
+  std::string temporary_;
+  Exchange& exchange_;
+  Stage stage_ = Stage::kBlocks;
+
+  // The thread's while it is at work.
+  SearchState state_;
+  std::string header_;  // rank 0
+  std::string symbols_;
+  SnapshotLayout layout_;
+  DealtBlocks dealt_;
+  std::vector<std::function<void()>> give_back_column_;  // by dataset
+  std::size_t given_back_ = 0;
+  std::vector<std::uint64_t> checksums_;  // by dataset: of this rank's blocks; after step() of all
+  std::string failure_;
+  double seconds_ = 0;
+
+  std::atomic<std::uint64_t> held_bytes_ = 0;
+  std::atomic<bool> busy_ = false;
+  std::atomic<bool> given_up_ = false;
+  std::thread thread_;
+};
+
+// Memory that a share takes.
+[[nodiscard]] std::uint64_t copied_bytes(const GraphShare& share);
+
+// Collective. All of it at once.
+void write_snapshot(const std::string& path, const SnapshotOrigin& origin, SearchState state, Exchange& exchange,
+                    const SnapshotAccess* access = nullptr);
+
+}  // namespace tessera

@@ -1,0 +1,156 @@
+// Snapshots that are written while the search goes on: they are of the moment at which they were begun, whatever comes
+// after, and one that fails or is given up leaves nothing behind.
+#include "io/snapshot_write.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "engine/base/error.hpp"
+#include "io/snapshot_folder.hpp"
+#include "tests/io/snapshot_support.hpp"
+
+namespace tessera {
+namespace {
+
+constexpr std::uint64_t kBlock = kChecksumBlock;
+
+std::vector<std::byte> random_bytes(std::size_t size) {
+  std::mt19937 random(static_cast<unsigned>(size));
+  std::vector<std::byte> bytes(size);
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+  return bytes;
+}
+
+TEST(SnapshotBlocks, EveryBlockIsOneRanksAndWhole) {
+  // Empty, within a block, a whole one, several with a rest, many: cut among the ranks evenly.
+  const std::vector<std::size_t> sizes = {0, 100, kBlock, 3 * kBlock + 17, 20 * kBlock};
+  std::vector<std::vector<std::byte>> datasets;
+  for (const std::size_t size : sizes) datasets.push_back(random_bytes(size));
+  for (const int ranks : {1, 2, 3, 7}) {
+    std::vector<std::vector<std::pair<std::pair<std::size_t, std::uint64_t>, bool>>> found(
+        static_cast<std::size_t>(ranks));
+    std::vector<std::uint64_t> sums(sizes.size(), 0);
+    LocalWorld(ranks).run([&](Exchange& exchange) {
+      std::vector<DatasetPart> parts;
+      for (std::size_t d = 0; d < sizes.size(); ++d) {
+        const ShareRange range = even_share(sizes[d], exchange.rank(), ranks);
+        parts.push_back({std::span(datasets[d]).subspan(range.begin, range.size()), range.begin, sizes[d]});
+      }
+      const DealtBlocks dealt = deal_blocks(exchange, parts);
+      std::vector<std::uint64_t> mine(sizes.size(), 0);
+      for (const BlockRun& run : dealt.runs) {
+        mine[run.dataset] += blocks_checksum(run.bytes, run.block);
+        for (std::size_t done = 0; done < run.bytes.size(); done += kBlock) {
+          const std::uint64_t block = run.block + done / kBlock;
+          const auto piece = run.bytes.subspan(done, std::min<std::size_t>(kBlock, run.bytes.size() - done));
+          const auto expected =
+              std::span(datasets[run.dataset]).subspan(block * kBlock, piece.size());  // throws nothing: within
+          const bool is_cut_off = (block + 1) * kBlock > sizes[run.dataset];
+          EXPECT_EQ(piece.size(), is_cut_off ? sizes[run.dataset] % kBlock : kBlock);
+          EXPECT_TRUE(!is_cut_off || exchange.rank() == 0);
+          found[static_cast<std::size_t>(exchange.rank())].push_back(
+              {{run.dataset, block}, std::ranges::equal(piece, expected)});
+        }
+      }
+      exchange.all_reduce(mine, Reduction::kSum);
+      if (exchange.rank() == 0) sums = mine;
+    });
+    std::map<std::pair<std::size_t, std::uint64_t>, int> times;
+    for (const auto& of_rank : found)
+      for (const auto& [place, is_right] : of_rank) {
+        ++times[place];
+        EXPECT_TRUE(is_right) << ranks << " ranks, dataset " << place.first << ", block " << place.second;
+      }
+    EXPECT_EQ(times.size(), 1U + 1U + 4U + 20U);
+    for (const auto& [place, count] : times) EXPECT_EQ(count, 1);
+    for (std::size_t d = 0; d < sizes.size(); ++d) EXPECT_EQ(sums[d], blocks_checksum(std::span(datasets[d]), 0));
+  }
+}
+
+std::string digest_of(const std::string& path) {
+  std::string result;
+  LocalWorld(2).run([&](Exchange& exchange) {
+    MathSearch math(exchange);
+    static_cast<void>(import_state(math.search, read_snapshot(path, exchange).state));
+    const std::string mine = digest(math.search.partition());
+    if (exchange.rank() == 0) result = mine;
+  });
+  return result;
+}
+
+TEST(SnapshotWrite, TheSearchGoesOnBesideIt) {
+  const TemporaryFolder folder;
+  for (const int ranks : {1, 3}) {
+    std::string then;
+    LocalWorld(ranks).run([&](Exchange& exchange) {
+      MathSearch math(exchange, 2);
+      const std::vector<NamedClass> classes = math.search.start(math.rules.start);
+      for (int i = 0; i < 6; ++i) math.search.iterate();
+      const std::string before = digest(math.search.partition());
+      SnapshotWrite write(folder.file("s.h5"), test_origin(), export_state(math.search, std::span(classes).first(1)),
+                          exchange);
+      math.search.iterate();
+      math.search.iterate();
+      EXPECT_NE(digest(math.search.partition()), before);
+      write.wait_for_memory();
+      EXPECT_EQ(write.held_bytes(), 0U);
+      EXPECT_FALSE(write.done());
+      write.step();
+      EXPECT_EQ(write.done(), ranks == 1) << "a rank alone has nobody to agree with";
+      write.finish();
+      EXPECT_TRUE(write.done());
+      EXPECT_FALSE(write.busy());
+      EXPECT_GT(write.seconds(), 0);
+      if (exchange.rank() == 0) then = before;
+    });
+    EXPECT_EQ(digest_of(folder.file("s.h5")), then);
+  }
+}
+
+TEST(SnapshotWrite, GivenUpItLeavesWhatWasThere) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("s.h5");
+  save_math(path, 1, 1);
+  const std::string before = bytes_of(path);
+  LocalWorld(2).run([&](Exchange& exchange) {
+    MathSearch math(exchange);
+    const std::vector<NamedClass> classes = math.search.start(math.rules.start);
+    for (int i = 0; i < 6; ++i) math.search.iterate();
+    const SnapshotWrite write(path, test_origin(), export_state(math.search, std::span(classes).first(1)), exchange);
+  });
+  EXPECT_EQ(bytes_of(path), before);
+  EXPECT_FALSE(std::filesystem::exists(path + ".tmp"));
+}
+
+// Failures of a thread beside the search reach all ranks where they agree.
+TEST(SnapshotWrite, FailuresBesideTheSearchAreTold) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("inner/s.h5");
+  for (const int ranks : {2, 3}) {
+    std::filesystem::create_directory(folder.file("inner"));
+    LocalWorld(ranks).run([&](Exchange& exchange) {
+      MathSearch math(exchange);
+      const std::vector<NamedClass> classes = math.search.start(math.rules.start);
+      math.search.iterate();
+      SnapshotWrite write(path, test_origin(), export_state(math.search, std::span(classes).first(1)), exchange);
+      write.wait_for_memory();
+      agree_on_failure(exchange, "", 0);  // every rank's blocks are in the file
+      if (exchange.rank() == 0) std::filesystem::remove_all(folder.file("inner"));
+      try {
+        write.finish();
+        ADD_FAILURE() << "the folder is not there any more";
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::kResource);
+        EXPECT_NE(std::string(error.what()).find(path), std::string::npos) << error.what();
+      }
+      EXPECT_FALSE(write.done());
+      math.search.iterate();
+    });
+    EXPECT_TRUE(list_snapshots(folder.file("inner")).empty());
+  }
+}
+
+}  // namespace
+}  // namespace tessera
