@@ -7,7 +7,11 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
+#include <memory>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -19,7 +23,8 @@
 namespace tessera {
 namespace {
 
-constexpr std::size_t kBytesACall = 16 * kChecksumBlock;  // small enough to be in a core's cache when it is written
+constexpr std::size_t kBytesACall = 64 * kChecksumBlock;
+constexpr std::size_t kPage = 4096;
 
 class Stopwatch {
  public:
@@ -34,7 +39,9 @@ class Stopwatch {
   Clock::time_point begin_ = Clock::now();
 };
 
-// A file open for writing.
+// A file open for writing. Whole pages go past the system's cache where the file system has a way around it: they are
+// to be on disk before anything else happens, and copying them into the cache would take a core longer than all the
+// rest.
 class WriteFile {
  public:
   explicit WriteFile(const std::string& path) : path_(path), fd_(::open(path.c_str(), O_WRONLY | O_CLOEXEC)) {
@@ -42,12 +49,24 @@ class WriteFile {
   }
   WriteFile(const WriteFile&) = delete;
   WriteFile& operator=(const WriteFile&) = delete;
-  ~WriteFile() { ::close(fd_); }
+  ~WriteFile() {
+    ::close(fd_);
+    if (direct_ >= 0) ::close(direct_);
+  }
 
-  void write(std::span<const std::byte> bytes, std::uint64_t offset) const {
+  // For writes that follow, if the file system can. They must be of memory that begins with a page.
+  void go_direct() { direct_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_DIRECT); }
+
+  void write(std::span<const std::byte> bytes, std::uint64_t offset) {
     while (!bytes.empty()) {
-      const ssize_t written = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      const bool is_direct = direct_ >= 0 && offset % kPage == 0 && bytes.size() % kPage == 0;
+      const ssize_t written =
+          ::pwrite(is_direct ? direct_ : fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
       if (written < 0 && errno == EINTR) continue;
+      if (written < 0 && errno == EINVAL && is_direct) {  // a file system with other pages
+        ::close(std::exchange(direct_, -1));
+        continue;
+      }
       if (written < 0) refuse_file("write", path_);
       offset += static_cast<std::uint64_t>(written);
       bytes = bytes.subspan(static_cast<std::size_t>(written));
@@ -60,6 +79,26 @@ class WriteFile {
  private:
   std::string path_;
   int fd_;
+  int direct_ = -1;
+};
+
+// Memory that begins with a page.
+class PageBuffer {
+ public:
+  PageBuffer() : bytes_(static_cast<std::byte*>(std::aligned_alloc(kPage, kBytesACall))) {
+    if (bytes_ == nullptr) throw std::bad_alloc();
+  }
+  // What is copied in lies in a core's cache when it is read again.
+  std::span<const std::byte> copy(std::span<const std::byte> from) {
+    std::memcpy(bytes_.get(), from.data(), from.size());
+    return {bytes_.get(), from.size()};
+  }
+
+ private:
+  struct Free {
+    void operator()(std::byte* bytes) const { std::free(bytes); }
+  };
+  std::unique_ptr<std::byte, Free> bytes_;
 };
 
 void flush_folder(const std::string& file) {
@@ -174,13 +213,16 @@ void SnapshotWrite::wait_for_memory() const {
 }
 
 void SnapshotWrite::write_blocks() {
-  const WriteFile file(temporary_);
+  WriteFile file(temporary_);
+  file.go_direct();
+  PageBuffer buffer;
   for (const BlockRun& run : dealt_.runs) {
     kill_point("snapshot-column", exchange_.rank());
     give_back_columns(run.dataset);  // runs are in the datasets' order, but for joined blocks, which are no columns
     const std::uint64_t begin = layout_.datasets[run.dataset].offset + run.block * kChecksumBlock;
     for (std::size_t done = 0; done < run.bytes.size() && !given_up_; done += kBytesACall) {
-      const std::span<const std::byte> bytes = run.bytes.subspan(done, std::min(kBytesACall, run.bytes.size() - done));
+      const std::span<const std::byte> bytes =
+          buffer.copy(run.bytes.subspan(done, std::min(kBytesACall, run.bytes.size() - done)));
       checksums_[run.dataset] += blocks_checksum(bytes, run.block + done / kChecksumBlock);
       file.write(bytes, begin + done);
     }
@@ -220,7 +262,7 @@ void SnapshotWrite::seal() {
   const std::string text = seal_text(seal);
   static_cast<void>(parse_seal(text, temporary_));  // what could not be read again is an error now
   {
-    const WriteFile file(temporary_);
+    WriteFile file(temporary_);
     file.write(std::as_bytes(std::span(text)), 0);
     kill_point("snapshot-sealed", 0);
     file.flush();
