@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""bench/snapshot.sh: its verdicts, from samples written down beforehand, and that it runs."""
+
+import json
+import os
+import pathlib
+import tempfile
+import unittest
+
+from bench_support import script
+
+import snapshot
+
+
+def cost_round(plain, kept):
+    return {"plain": {"seconds": plain, "processor": plain}, "kept": {"seconds": kept, "processor": kept}, "bytes": 9e6}
+
+
+class Verdicts(unittest.TestCase):
+    def test_the_median_of_ratios_within_rounds_decides(self):
+        steady = [cost_round(1.0, 1.04), cost_round(10.0, 10.4), cost_round(1.0, 2.0)]
+        line = snapshot.cost_line("math11", "one", steady)
+        self.assertTrue(line.met)
+        self.assertIn("1.040 [1.040 .. 2.000]  pass", line.text(9))
+        self.assertFalse(snapshot.cost_line("math11", "one", [cost_round(1.0, 1.06)] * 3).met)
+
+    def test_half_the_rate_of_plain_hdf5_is_enough(self):
+        said = {"mib": 100, "snapshot_s": [1.9, 2.0, 9.0], "plain_s": [1.0, 1.0, 1.0], "cached_s": [0.5, 0.5, 0.5]}
+        self.assertTrue(snapshot.rate_line("one", said).met)
+        said["snapshot_s"] = [2.1, 2.1, 0.1]
+        self.assertFalse(snapshot.rate_line("one", said).met)
+
+
+class Runs(unittest.TestCase):
+    def test_it_measures_the_rate(self):
+        with tempfile.TemporaryDirectory(prefix="tessera-snapshot-test-") as folder:
+            result = pathlib.Path(folder) / "result.json"
+            done = script("snapshot.sh", "--no-build", "--rows", "rate", "--mib", "2", "--repetitions", "1", "--folder",
+                          folder, "--json", result)
+            self.assertIn(done.returncode, (0, 1), done.stderr)
+            self.assertRegex(done.stdout, r"snapshot of 2 MiB to disk, two ranks +>= 0\.5")
+            samples = json.loads(result.read_text(encoding="utf-8"))["samples"]
+            self.assertEqual([samples[key]["ranks"] for key in ("rate, one", "rate, ranks")], [1, 2])
+            self.assertEqual(os.listdir(folder), ["result.json"])
+
+    def test_bad_options(self):
+        for arguments, words in ((("--rows", "maths"), "maths"), (("--layouts", "three"), "three"),
+                                 (("--folder", "/nowhere"), "/nowhere"), (("--mib", "0"), "at least 1")):
+            done = script("snapshot.sh", "--no-build", *arguments)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(words, done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
