@@ -11,6 +11,7 @@
 #include "cluster/rule_selection.hpp"
 #include "cluster/saturation_output.hpp"
 #include "cluster/search_record.hpp"
+#include "cluster/snapshot_keeper.hpp"
 #include "engine/language/expression_edit.hpp"
 #include "io/egglog_reader.hpp"
 #include "partition/extraction.hpp"
@@ -24,9 +25,10 @@ constexpr std::uint64_t kMostPrinted = 1'000'000;  // constructors of an extract
 class EgglogRun {
  public:
   EgglogRun(const EgglogProgram& program, const std::vector<Rule>& rules, SymbolTable& symbols, Exchange& exchange,
-            const SearchOptions& search_options, SaturationOutput& output, Log& log)
+            const SearchOptions& search_options, SnapshotKeeper& keeper, SaturationOutput& output, Log& log)
       : program_(program),
         symbols_(symbols),
+        keeper_(keeper),
         output_(output),
         log_(log),
         leads_(exchange.rank() == 0),
@@ -37,38 +39,73 @@ class EgglogRun {
     for (const Rule& rule : program.rules) kept_before_.push_back(kept_before_.back() + kept.count(rule.name));
   }
 
-  int run() {
-    for (const EgglogCommand& command : program_.commands) {
-      if (!run(command)) return kExitIncomplete;
+  // `origin`: what snapshots say of the program.
+  int run(SnapshotOrigin origin) {
+    keeper_.ask_for_progress([this] { return progress(); });
+    std::vector<NamedClass> roots;  // none are kept: commands look their terms up
+    keeper_.begin(search_, std::move(origin), roots);
+    take_up(keeper_.resumed_progress());
+    int code = kExitDone;
+    for (; at_ < program_.commands.size() && code == kExitDone; ++at_) {
+      code = run(program_.commands[at_]);
       std::fflush(stdout);
+      if (code == kExitDone) done_ = 0;
     }
-    output_.finish(search_, last_stop_);
-    return kExitDone;
+    if (code == kExitRequeue) return code;
+    if (code != kExitDone) {
+      keeper_.close();
+      return code;
+    }
+    if (!is_finished_) keeper_.finish(last_stop_.value_or(StopReason::kSaturated));
+    return with_snapshots_closed(keeper_, [&] {
+      output_.finish(search_, last_stop_);
+      return kExitDone;
+    });
   }
 
  private:
-  // False: a check that does not hold.
-  bool run(const EgglogCommand& command) {
+  // SearchState::progress. Asked within the run command at at_, or after all commands.
+  [[nodiscard]] std::vector<std::uint64_t> progress() const {
+    const std::uint64_t done = is_running_ ? done_ + search_.iterations().size() - before_ : 0;
+    return {at_, done, last_stop_ ? static_cast<std::uint64_t>(*last_stop_) + 1 : 0};
+  }
+
+  // Goes on where a snapshot was taken: commands before it have said what they had to say.
+  void take_up(const std::vector<std::uint64_t>& progress) {
+    if (!keeper_.resumes()) return;
+    if (progress.size() != 3 || progress[0] > program_.commands.size() ||
+        progress[2] > static_cast<std::uint64_t>(StopReason::kInterrupted) + 1)
+      throw Error(ErrorCode::kInput, "found a snapshot without an egglog program's progress");
+    at_ = progress[0];
+    done_ = progress[1];
+    if (progress[2] != 0) last_stop_ = static_cast<StopReason>(progress[2] - 1);
+    for (std::size_t i = 0; i < at_; ++i)
+      if (program_.commands[i].kind == EgglogCommand::Kind::kInsert ||
+          program_.commands[i].kind == EgglogCommand::Kind::kExtract)
+        is_empty_ = false;
+  }
+
+  // kExitIncomplete: a check that does not hold; kExitRequeue: interrupted.
+  int run(const EgglogCommand& command) {
     switch (command.kind) {
       case EgglogCommand::Kind::kInsert:
         insert(command.roots);
-        return true;
+        return kExitDone;
       case EgglogCommand::Kind::kRun:
-        saturate(command);
-        return true;
+        return saturate(command) ? kExitDone : kExitRequeue;
       case EgglogCommand::Kind::kPrintSize:
         print_size(command);
-        return true;
+        return kExitDone;
       case EgglogCommand::Kind::kPrintSizes:
         print_sizes(command);
-        return true;
+        return kExitDone;
       case EgglogCommand::Kind::kExtract:
         extract(command);
-        return true;
+        return kExitDone;
       case EgglogCommand::Kind::kCheck:
-        return check(command);
+        return check(command) ? kExitDone : kExitIncomplete;
     }
-    return true;
+    return kExitDone;
   }
 
   // The program's terms that these roots reach, as a program of their own with one root for each.
@@ -88,17 +125,28 @@ class EgglogRun {
     return result;
   }
 
-  void saturate(const EgglogCommand& command) {
-    if (!last_stop_) output_.started(search_);
+  // False: interrupted, and all is on disk.
+  bool saturate(const EgglogCommand& command) {
+    if (!has_started_) output_.started(search_);
+    has_started_ = true;
     search_.use_rules(kept_before_[command.rules]);
-    const std::size_t before = search_.iterations().size();
-    const StopReason reason = search_.run_for(
-        command.iterations, [this](const IterationRecord& record) { output_.iteration_done(search_, record); });
+    before_ = search_.iterations().size();
+    is_running_ = true;
+    const StopReason reason =
+        search_.run_for(command.iterations == Search::kNoLimit ? Search::kNoLimit : command.iterations - done_,
+                        [this](const IterationRecord& record) { output_.iteration_done(search_, record); });
+    // What is to be taken up again goes on within this run, not after what follows it.
+    const bool ends_early = reason == StopReason::kInterrupted || reason == StopReason::kTime;
+    if (ends_early && !is_finished_) keeper_.finish(reason);
+    is_finished_ = is_finished_ || ends_early;
+    is_running_ = false;
+    if (reason == StopReason::kInterrupted) return false;
     last_stop_ = reason;
-    const std::size_t done = search_.iterations().size() - before;
+    const std::uint64_t done = done_ + search_.iterations().size() - before_;
     if (reason != StopReason::kSaturated && done < command.iterations)
       log_.warn("{}: the run was stopped after {} iterations by a limit: {}", command.where.to_string(), done,
                 stop_reason_name(reason));
+    return true;
   }
 
   [[nodiscard]] std::uint64_t size_of(const std::vector<std::uint64_t>& counts, std::uint32_t constructor) const {
@@ -166,6 +214,7 @@ class EgglogRun {
 
   const EgglogProgram& program_;
   const SymbolTable& symbols_;
+  SnapshotKeeper& keeper_;
   SaturationOutput& output_;
   Log& log_;
   bool leads_;
@@ -173,7 +222,26 @@ class EgglogRun {
   std::vector<std::size_t> kept_before_;  // of the program's first i rules, how many are in use
   bool is_empty_ = true;                  // nothing has been inserted yet
   std::optional<StopReason> last_stop_;
+  std::size_t at_ = 0;        // the command that is being run
+  std::uint64_t done_ = 0;    // iterations of it before this program was started
+  std::size_t before_ = 0;    // iterations of the search before it
+  bool is_running_ = false;   // it is a run, and under way
+  bool is_finished_ = false;  // no more snapshots are taken
+  bool has_started_ = false;  // a first run
 };
+
+// What the commands do, for SnapshotOrigin::model_digest.
+std::string commands_digest(const EgglogProgram& program, const SymbolTable& symbols) {
+  std::string text = std::to_string(structural_hash(program.terms, symbols));
+  for (const EgglogCommand& command : program.commands) {
+    text += "\n" + std::to_string(static_cast<int>(command.kind)) + " " + std::to_string(command.iterations) + " " +
+            std::to_string(command.rules) + " " + std::to_string(command.constructor);
+    for (const std::uint32_t root : command.roots) text += " " + std::to_string(root);
+    for (const EgglogGroundFact& fact : command.facts)
+      text += " " + std::to_string(fact.left) + (fact.equal ? "=" : "!") + std::to_string(fact.right);
+  }
+  return text_digest(text);
+}
 
 }  // namespace
 
@@ -185,7 +253,13 @@ int run_egglog(const Options& options, const Resources& resources, Exchange& exc
   set.rules = program.rules;
   apply_rule_options(set, options);
   output.input_read();
-  return EgglogRun(program, set.rules, symbols, exchange, search_options(options, resources), output, log).run();
+  SnapshotOrigin origin = origin_of(options, rules_digest(set.rules, symbols, program.language));
+  origin.model = options.input;
+  origin.model_digest = commands_digest(program, symbols);
+  SnapshotKeeper keeper(options, resources, exchange, log);
+  SearchOptions search_settings = search_options(options, resources);
+  keeper.watch(search_settings);
+  return EgglogRun(program, set.rules, symbols, exchange, search_settings, keeper, output, log).run(std::move(origin));
 }
 
 }  // namespace tessera

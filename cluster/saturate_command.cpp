@@ -11,11 +11,7 @@
 
 namespace tessera {
 int run_saturate(const Options& options, const Resources& resources, Exchange& exchange, Log& log) {
-  if (std::filesystem::path(options.input).extension() == ".egg") {
-    if (!options.snapshot.empty())
-      throw Error(ErrorCode::kInput, "--snapshot: found an egglog program, expected a rules file: " + options.input);
-    return run_egglog(options, resources, exchange, log);
-  }
+  if (std::filesystem::path(options.input).extension() == ".egg") return run_egglog(options, resources, exchange, log);
   SaturationOutput output(options, resources, exchange, log);
   SymbolTable symbols;
   const TermLanguage language;
@@ -41,14 +37,10 @@ int run_saturate(const Options& options, const Resources& resources, Exchange& e
   const StopReason reason = search.run([&](const IterationRecord& record) { output.iteration_done(search, record); });
   keeper.finish(reason);
   if (reason == StopReason::kInterrupted) return kExitRequeue;
-  try {
+  return with_snapshots_closed(keeper, [&] {
     output.finish(search, reason);
-  } catch (const Error&) {  // on all ranks
-    keeper.close();
-    throw;
-  }
-  keeper.close();
-  return kExitDone;
+    return kExitDone;
+  });
 }
 
 }  // namespace tessera

@@ -126,6 +126,7 @@ void SnapshotKeeper::resume(std::vector<NamedClass>& roots) {
     check_origin(*snapshot);
     const std::uint32_t iteration = snapshot->state.iteration;
     const double used = snapshot->state.seconds;
+    resumed_progress_ = snapshot->state.progress;
     std::vector<NamedClass> found = import_state(*search_, std::move(snapshot->state));
     if (!roots.empty() && found.size() != roots.size())
       throw Error(ErrorCode::kInput,
@@ -216,7 +217,9 @@ void SnapshotKeeper::take() {
   tried_ = iteration;
   last_ = Clock::now();
   try {
-    begin_writing(snapshot_path(options_.snapshot.string(), iteration), export_state(*search_, roots_));
+    SearchState state = export_state(*search_, roots_);
+    if (progress_) state.progress = progress_();
+    begin_writing(snapshot_path(options_.snapshot.string(), iteration), std::move(state));
   } catch (const Error& error) {
     warn_of(error, iteration);
   }

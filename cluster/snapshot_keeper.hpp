@@ -6,14 +6,17 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cluster/log.hpp"
 #include "cluster/machine.hpp"
 #include "cluster/options.hpp"
 #include "cluster/signals.hpp"
+#include "engine/base/error.hpp"
 #include "io/snapshot.hpp"
 #include "io/snapshot_write.hpp"
 
@@ -38,6 +41,10 @@ class SnapshotKeeper {
   // (constructed, not started) gets the newest valid snapshot's state, and `roots` its roots. Throws Error(kInput) on
   // all ranks when there is none, or when it is of another model or other rules and that was not accepted.
   void begin(Search& search, SnapshotOrigin origin, std::vector<NamedClass>& roots);
+  // Of a search that is a program of several runs: asked for its progress with every snapshot (SearchState::progress);
+  // and what that was in the snapshot that was taken up. Before begin(), and after it.
+  void ask_for_progress(std::function<std::vector<std::uint64_t>()> progress) { progress_ = std::move(progress); }
+  [[nodiscard]] const std::vector<std::uint64_t>& resumed_progress() const { return resumed_progress_; }
   [[nodiscard]] bool resumes() const { return !options_.resume.empty(); }
   // Collective. The search has stopped: a last snapshot if anything is new, but not of an iteration that a limit
   // stopped within, for what that has found depends on the machine. From here on signals act as usual. One may still be
@@ -80,6 +87,8 @@ class SnapshotKeeper {
   Search* search_ = nullptr;
   SnapshotOrigin origin_;
   std::vector<NamedClass> roots_;
+  std::function<std::vector<std::uint64_t>()> progress_;
+  std::vector<std::uint64_t> resumed_progress_;
   std::optional<std::uint32_t> saved_;  // the iteration of the last good snapshot
   std::uint32_t tried_ = 0;             // the iteration of the last attempt
   std::optional<SnapshotWrite> writing_;
@@ -88,5 +97,19 @@ class SnapshotKeeper {
   double longest_s_ = 0;
   double seconds_ = 0;
 };
+
+// Runs work() after finish(), and close() in any case: what work() throws, it must throw on all ranks. Collective.
+template <class Work>
+int with_snapshots_closed(SnapshotKeeper& keeper, Work&& work) {
+  int code = 0;
+  try {
+    code = work();
+  } catch (const Error&) {
+    keeper.close();
+    throw;
+  }
+  keeper.close();
+  return code;
+}
 
 }  // namespace tessera

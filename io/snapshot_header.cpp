@@ -137,6 +137,7 @@ std::string snapshot_header_json(const SnapshotOrigin& origin, const SearchState
                          {"rows", sizes.rows},
                          {"children", sizes.children}}},
                        {"roots", state.roots},
+                       {"progress", state.progress},
                        {"rules", rules},
                        {"iterations", iterations}};
   return header.dump(1) + "\n";
@@ -161,6 +162,7 @@ void parse_snapshot_header(const std::string& text, const std::string& file, Sna
                          sizes.at("words").get<std::uint64_t>(), sizes.at("rows").get<std::uint64_t>(),
                          sizes.at("children").get<std::uint64_t>()};
     state.roots = header.at("roots").get<std::vector<std::uint64_t>>();
+    if (header.contains("progress")) state.progress = header.at("progress").get<std::vector<std::uint64_t>>();
     for (const Json& rule : header.at("rules"))
       state.rules.push_back({rule.at("name").get<std::string>(), rule.at("seen").get<std::uint32_t>(),
                              rule.at("aside_until").get<std::uint32_t>(), rule.at("times_aside").get<std::uint32_t>()});

@@ -85,7 +85,10 @@ class Search {
   // only in the e-graph's clock, not in iterations(). Returns what start() does.
   std::vector<NamedClass> insert(const Expression& expression);
   // From here on only the first `count` rules take part; the others wait, unseen, until a later call lets them.
-  void use_rules(std::size_t count) { rules_in_use_ = std::min(count, rules_.size()); }
+  void use_rules(std::size_t count) {
+    rules_in_use_ = std::min(count, rules_.size());
+    ended_before_ = false;  // whatever ended a run before, this is another
+  }
   // How many matches the rule has in the e-graph as it is; its right side is not looked at. Interns the rule's symbols.
   [[nodiscard]] std::uint64_t count_matches(const Rule& rule);
 

@@ -78,6 +78,8 @@ struct SearchState {
   std::vector<IterationRecord> iterations;
   std::vector<Symbol> symbols;       // `op` is not meaningful
   std::vector<std::uint64_t> roots;  // e-classes
+  // How far a program of several runs is, in the terms of whoever runs it; empty: one run is all.
+  std::vector<std::uint64_t> progress;
   // This rank's.
   GraphShare share;
 };

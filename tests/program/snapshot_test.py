@@ -34,6 +34,25 @@ with h5py.File(sys.argv[1], "r") as file:
 """
 
 
+EGGLOG = """
+(datatype Math (Num i64) (Var String) (Add Math Math) (Mul Math Math))
+(rewrite (Add a b) (Add b a))
+(rewrite (Add (Add a b) c) (Add a (Add b c)))
+(let sum (Add (Add (Add (Add (Var "a") (Var "b")) (Var "c")) (Var "d")) (Num 2)))
+(run 2)
+(print-size Add)
+(rewrite (Mul a b) (Mul b a))
+(rewrite (Mul a (Add b c)) (Add (Mul a b) (Mul a c)))
+(let product (Mul sum (Var "z")))
+(run 3)
+(check (= product (Mul (Var "z") sum)))
+(print-size)
+(let other (Mul sum (Var "y")))
+(run 40)
+(extract other)
+"""
+
+
 class SnapshotTest(ProgramTest):
     def counts(self, name="report.json"):
         report = json.loads((self.folder / name).read_text(encoding="utf-8"))
@@ -150,6 +169,64 @@ class Resume(SnapshotTest):
         self.expect_refused(self.run_tessera("resume", "kept", "--seed", "3"), "kept", "--seed")
         self.write("blocked", "a file")
         self.expect_refused(self.run_tessera("saturate", "math", "--snapshot", "blocked"), "--snapshot", "blocked")
+
+
+class Egglog(SnapshotTest):
+    """A program of several runs goes on within the one that was under way."""
+
+    def said(self, outcome):
+        return [line for line in outcome.output.splitlines() if line.isdigit() or line.startswith(("Add", "(", "Mul"))]
+
+    def run_it(self, *more, ranks=None):
+        return self.done("saturate", "p.egg", "--report", "report.json", *more, ranks=ranks)
+
+    def test_from_every_boundary(self):
+        self.write("p.egg", EGGLOG)
+        everything = self.said(self.run_it())
+        expected = self.counts()
+        self.assertGreater(len(everything), 3)
+        self.assertEqual(expected[1], "saturated")
+        self.run_it("--snapshot", "kept", "--every-iterations", "1", "--keep", "99", ranks=2)
+        self.assertEqual(self.counts(), expected)
+        files = self.kept()
+        self.assertGreater(len(files), 8)
+        for step, name in enumerate(reversed(files)):
+            for path in (self.folder / "kept").iterdir():
+                if path.name > name:
+                    path.unlink()
+            outcome = self.done("resume", "kept", "--keep", "99", ranks=(None, 2, 3)[step % 3])
+            self.assertEqual(self.counts(), expected, name)
+            said = self.said(outcome)
+            self.assertEqual(said, everything[len(everything) - len(said):], name)
+        self.assertEqual(said, everything, "from the beginning, all is said")
+
+    def test_killed(self):
+        self.write("p.egg", EGGLOG)
+        self.run_it()
+        expected = self.counts()
+        for count in (3, 5, 7):  # from the third boundary on, the first snapshot is on disk
+            environment = dict(os.environ, TESSERA_KILL_POINT=f"iteration:{count}")
+            killed = subprocess.run([os.path.abspath(PROGRAM), "saturate", "p.egg", "--report", "report.json",
+                                     "--snapshot", f"kept{count}", "--every-iterations", "1"], cwd=self.folder,
+                                    env=environment, capture_output=True, check=False, timeout=HANGS_AFTER_S)
+            self.assertEqual(killed.returncode, -signal.SIGKILL)
+            self.done("resume", f"kept{count}", ranks=2)
+            self.assertEqual(self.counts(), expected)
+
+    def test_nothing_in_it_yet(self):
+        self.write("p.egg", "(datatype M (A))\n(run 1)\n(let a (A))\n(run 1)\n(print-size A)\n")
+        first = self.run_it("--snapshot", "kept", "--every-iterations", "1", "--keep", "9")
+        for name in self.kept()[1:]:
+            (self.folder / "kept" / name).unlink()
+        self.assertEqual(self.said(self.done("resume", "kept", ranks=2)), self.said(first))
+
+    def test_another_program(self):
+        self.write("p.egg", EGGLOG)
+        self.run_it("--snapshot", "kept")
+        self.write("p.egg", EGGLOG.replace("(run 3)", "(run 4)"))
+        self.expect_refused_alone_and_on_two_ranks(["resume", "kept"], "other input", "--accept-changes")
+        self.write("p.egg", EGGLOG.replace("(Mul b a)", "(Mul a a)"))
+        self.expect_refused_alone_and_on_two_ranks(["resume", "kept"], "other rules")
 
 
 class Look(SnapshotTest):
