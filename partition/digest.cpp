@@ -52,20 +52,10 @@ class LowestTerms {
   }
 
   [[nodiscard]] std::string sum() {
-    std::array<std::uint64_t, 3> sums = {0, 0, 0};
-    graph_.for_each_row([&](RowId row) {
-      const std::uint64_t node = row_hash(row);
-      const std::uint64_t cls = hash_[graph_.nodes[row].class_id];
-      sums[0] += hash_combine(hash_combine(1, node), cls);
-      sums[1] += hash_combine(hash_combine(2, node), cls);
-      ++sums[2];
-    });
-    if (!partition_.alone()) partition_.exchange.all_reduce(sums, Reduction::kSum);
-    std::array<char, 33> text{};
-    std::snprintf(text.data(), text.size(), "%016llx%016llx",
-                  static_cast<unsigned long long>(hash_combine(sums[0], sums[2])),
-                  static_cast<unsigned long long>(sums[1]));
-    return text.data();
+    DigestSum sum;
+    graph_.for_each_row([&](RowId row) { sum.add(row_hash(row), hash_[graph_.nodes[row].class_id]); });
+    if (!partition_.alone()) partition_.exchange.all_reduce(sum.sums, Reduction::kSum);
+    return sum.text();
   }
 
  private:
@@ -117,6 +107,14 @@ class LowestTerms {
 };
 
 }  // namespace
+
+std::string DigestSum::text() const {
+  std::array<char, 33> text{};
+  std::snprintf(text.data(), text.size(), "%016llx%016llx",
+                static_cast<unsigned long long>(hash_combine(sums[0], sums[2])),
+                static_cast<unsigned long long>(sums[1]));
+  return text.data();
+}
 
 std::string digest(Partition& partition) {
   LowestTerms terms(partition);

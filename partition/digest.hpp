@@ -5,13 +5,35 @@
 // the sum, over all e-nodes, of a hash of the e-node with its children's and its class's names.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <string>
+#include <vector>
 
+#include "engine/base/hash.hpp"
 #include "partition/partition.hpp"
 
 namespace tessera {
 
+struct SearchState;
+
 // Collective; 32 hexadecimal digits, the same on every rank. Rounds: the height of the highest lowest term.
 [[nodiscard]] std::string digest(Partition& partition);
+
+// The same of a state whose share is the whole: on one rank, by itself.
+[[nodiscard]] std::string digest(const SearchState& whole);
+// Per e-class of such a state, the hash of its lowest term; 0: it has no finite term.
+[[nodiscard]] std::vector<std::uint64_t> lowest_terms(const SearchState& whole);
+
+// What a digest adds up: e-nodes by the hash of operator and children's lowest terms, and their class's lowest term.
+struct DigestSum {
+  std::array<std::uint64_t, 3> sums = {0, 0, 0};
+  void add(std::uint64_t node, std::uint64_t cls) {
+    sums[0] += hash_combine(hash_combine(1, node), cls);
+    sums[1] += hash_combine(hash_combine(2, node), cls);
+    ++sums[2];
+  }
+  [[nodiscard]] std::string text() const;
+};
 
 }  // namespace tessera

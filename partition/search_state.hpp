@@ -60,6 +60,14 @@ struct GraphShare {
   std::vector<std::uint64_t> child;            // e-classes
 };
 
+// A share whose columns are whole owns all positions; and what one rank of so many owns of it.
+void own_everything(GraphShare& share);
+void keep_even_share(GraphShare& whole, int rank, int ranks);
+
+struct SearchState;
+// Whether every index of a state whose share is the whole stays within its bounds. Throws Error(kInput) if not.
+void check_indices(const SearchState& whole);
+
 struct RuleState {
   std::string name;
   std::uint32_t seen = 0;

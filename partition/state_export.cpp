@@ -8,19 +8,6 @@
 
 namespace tessera {
 
-ShareRange even_share(std::uint64_t total, int rank, int ranks) {
-  __extension__ using Wide = unsigned __int128;
-  const auto cut = [&](int at) {
-    return static_cast<std::uint64_t>(Wide{total} * static_cast<unsigned>(at) / static_cast<unsigned>(ranks));
-  };
-  return {cut(rank), cut(rank + 1)};
-}
-
-int even_owner(std::uint64_t position, std::uint64_t total, int ranks) {
-  __extension__ using Wide = unsigned __int128;
-  return static_cast<int>(((Wide{position} + 1) * static_cast<unsigned>(ranks) - 1) / total);
-}
-
 namespace {
 
 // Room for a column. Large ones are written once from end to end: in huge pages that takes half the time.

@@ -12,7 +12,6 @@ namespace tessera {
 inline SearchState join_states(const std::vector<SearchState>& shares) {
   SearchState whole = shares.front();
   GraphShare& all = whole.share;
-  const GraphSizes& sizes = all.sizes;
   const auto append = [](auto& column, const auto& more) { column.insert(column.end(), more.begin(), more.end()); };
   for (std::size_t r = 1; r < shares.size(); ++r) {
     const GraphShare& share = shares[r].share;
@@ -27,42 +26,13 @@ inline SearchState join_states(const std::vector<SearchState>& shares) {
     append(all.row_child_begin, share.row_child_begin);
     append(all.child, share.child);
   }
-  all.classes = {0, sizes.classes};
-  all.values = {0, sizes.values};
-  all.words = {0, sizes.words};
-  all.rows = {0, sizes.rows};
-  all.children = {0, sizes.children};
+  own_everything(all);
   return whole;
 }
 
 inline SearchState cut_state(const SearchState& whole, int rank, int ranks) {
   SearchState state = whole;
-  const GraphShare& all = whole.share;
-  GraphShare& share = state.share;
-  share.classes = even_share(all.sizes.classes, rank, ranks);
-  share.values = even_share(all.sizes.values, rank, ranks);
-  share.rows = even_share(all.sizes.rows, rank, ranks);
-  const auto at = [](const std::vector<std::uint64_t>& begins, std::uint64_t i, std::uint64_t end) {
-    return i < begins.size() ? begins[i] : end;
-  };
-  share.words = {at(all.value_begin, share.values.begin, all.sizes.words),
-                 at(all.value_begin, share.values.end, all.sizes.words)};
-  share.children = {at(all.row_child_begin, share.rows.begin, all.sizes.children),
-                    at(all.row_child_begin, share.rows.end, all.sizes.children)};
-  const auto cut = [](auto& column, const ShareRange& range) {
-    column.erase(column.begin() + static_cast<std::ptrdiff_t>(range.end), column.end());
-    column.erase(column.begin(), column.begin() + static_cast<std::ptrdiff_t>(range.begin));
-  };
-  cut(share.class_name, share.classes);
-  cut(share.class_value, share.classes);
-  cut(share.class_data_stamp, share.classes);
-  cut(share.value_begin, share.values);
-  cut(share.word, share.words);
-  cut(share.row_symbol, share.rows);
-  cut(share.row_class, share.rows);
-  cut(share.row_stamp, share.rows);
-  cut(share.row_child_begin, share.rows);
-  cut(share.child, share.children);
+  keep_even_share(state.share, rank, ranks);
   return state;
 }
 
