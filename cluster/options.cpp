@@ -128,8 +128,9 @@ const Entry kTable[] = {
      set_seed},
     {"--no-verify", nullptr, kOnSearch, false, kWhat, "do not check numerically that the result computes the same",
      [](Options& o, const std::string&) { o.verify = false; }},
-    {"--rules", "FILE|NAME", kOnSearch, true, kRules,
-     "a rules file, or a shipped set by name; repeat for several (default blocking)",
+    {"--rules", "FILE|NAME", kOnBoth, true, kRules,
+     "a rules file, or a shipped set by name; repeat for several (search: default blocking; saturate: of an e-graph, "
+     "whose file has none)",
      [](Options& o, const std::string& v) { add_name(o.rules, v, "a rules file or the name of a shipped set"); }},
     {"--ban", "RULE", kOnBoth, true, kRules, "do not use this rule; repeatable",
      [](Options& o, const std::string& v) { add_name(o.banned, v, "the name of a rule"); }},
@@ -225,7 +226,7 @@ const Entry kTable[] = {
 
 constexpr const char* kExitCodes = R"(Exit codes:
   0  all layers tensorized and verified
-  1  finished, but some layer is not tensorized; or a check of an egglog program does not hold
+  1  finished, but some layer is not tensorized; or a check of an egglog program does not hold; or snapshots differ
   2  bad input or options
   3  internal or verification failure
   75 interrupted after a snapshot; 'tessera resume DIR' goes on)";
@@ -241,6 +242,8 @@ constexpr const char* kExamples = R"(Examples:
       a rules file with its own start terms
   mpirun -np 2 tessera saturate program.egg
       a program in egglog's text format: its terms, rewrites, runs, print-size, extract and check
+  tessera saturate egraph.json --rules my.rules
+      goes on with an e-graph that egg, egglog or 'tessera snapshot export' wrote
   tessera search big.relay --snapshot keep --every 10min; mpirun -np 8 tessera resume keep
       a long search, and how it goes on after an interruption, on any number of ranks
 
@@ -325,7 +328,7 @@ Options interpret(Command command, const Given& given) {
     }
   }
   if (options.arrays.empty()) options.arrays = defaults.arrays;
-  if (options.rules.empty()) options.rules = defaults.rules;
+  if (options.rules.empty() && command != Command::kSaturate) options.rules = defaults.rules;
   if (options.snapshot.empty() && command != Command::kResume &&
       (options.every_ms != 0 || options.every_iterations != 0 || options.keep != defaults.keep))
     throw Error(ErrorCode::kInput, "--every, --every-iterations and --keep: expected --snapshot with them");
@@ -344,29 +347,54 @@ Options interpret(Command command, const Given& given) {
 // What CLI11 fills for `snapshot`.
 struct SnapshotLook {
   std::string action;
-  std::string file;
+  std::vector<std::string> files;
+  std::string format;
+  std::string out;
+  std::string by;
   CLI::App* app = nullptr;
 };
 
 void declare(CLI::App& app, SnapshotLook& look) {
   look.app = &app;
   app.add_option("ACTION", look.action,
-                 "inspect: print what it is of; verify: check it, and say by the exit code (0: whole, 2: not)")
+                 "inspect: print what it is of\n"
+                 "verify:  check it, and say by the exit code (0: whole, 2: not)\n"
+                 "diff:    compare two (0: the same, 1: different, 2: trouble)\n"
+                 "export:  write its e-graph as JSON, as egraph-serialize does")
       ->type_name("");
-  app.add_option("FILE", look.file, "a snapshot")->type_name("");
+  app.add_option("FILE", look.files, "a snapshot; two to compare")->type_name("")->expected(0, -1);
+  app.add_option("--by", look.by,
+                 "diff: how an e-class of one is known in the other: by its name or by its lowest term (default: name "
+                 "if both are of one search, else term)")
+      ->type_name("name|term");
+  app.add_option("--format", look.format, "export: json, the only one so far")->type_name("json");
+  app.add_option("-o,--out", look.out, "export: the file to write (default: standard output)")->type_name("FILE");
   app.allow_extras();
   app.get_formatter()->column_width(kHelpColumn);
 }
 
 Options interpret(const SnapshotLook& look) {
-  const std::vector<std::string> known = {"inspect", "verify", "--help"};
+  const std::vector<std::string> known = {"inspect", "verify", "diff", "export", "--by", "--format", "--out", "--help"};
   refuse_extras(*look.app, "argument", known);
-  if (look.action != "inspect" && look.action != "verify") refuse(look.action, "inspect or verify");
-  if (look.file.empty()) throw Error(ErrorCode::kInput, "no snapshot given");
+  if (std::ranges::find(known.begin(), known.begin() + 4, look.action) == known.begin() + 4)
+    refuse(look.action, "inspect, verify, diff or export");
+  const std::size_t expected = look.action == "diff" ? 2 : 1;
+  if (look.files.empty()) throw Error(ErrorCode::kInput, "no snapshot given");
+  if (look.files.size() != expected)
+    throw Error(ErrorCode::kInput, look.action + ": found " + std::to_string(look.files.size()) + " files, expected " +
+                                       (expected == 2 ? "two snapshots" : "one snapshot"));
+  if (look.action != "diff" && !look.by.empty()) throw Error(ErrorCode::kInput, "--by: expected with diff only");
+  if (look.action != "export" && !(look.format.empty() && look.out.empty()))
+    throw Error(ErrorCode::kInput, "--format and --out: expected with export only");
+  if (!look.by.empty() && look.by != "name" && look.by != "term") refuse(look.by, "--by name or --by term");
+  if (!look.format.empty() && look.format != "json") refuse(look.format, "--format json");
   Options options;
   options.command = Command::kSnapshot;
   options.action = look.action;
-  options.input = look.file;
+  options.input = look.files.front();
+  if (look.files.size() > 1) options.other = look.files[1];
+  options.compare_by = look.by;
+  options.out = look.out;
   return options;
 }
 
@@ -420,11 +448,12 @@ std::variant<Options, ExitRequest> parse_options(int argc, const char* const* ar
   search.input = "mobilenet-v1";
 
   Given saturate;
-  CLI::App* saturate_app =
-      app.add_subcommand("saturate", "Saturate the start terms of a rules file, or run an egglog program.");
+  CLI::App* saturate_app = app.add_subcommand(
+      "saturate", "Saturate the start terms of a rules file or an e-graph, or run an egglog program.");
   saturate_app
       ->add_option("FILE", saturate.input,
-                   "a .rules file with rules and start terms, or a program in egglog's text format (.egg)")
+                   "a .rules file with rules and start terms, a program in egglog's text format\n"
+                   "                              (.egg), or an e-graph as egraph-serialize writes it (.json)")
       ->type_name("");
   declare(*saturate_app, kOnSaturate, saturate);
 
@@ -437,7 +466,7 @@ std::variant<Options, ExitRequest> parse_options(int argc, const char* const* ar
   declare(*resume_app, kOnAny, resume);
 
   SnapshotLook look;
-  CLI::App* look_app = app.add_subcommand("snapshot", "Look at a snapshot.");
+  CLI::App* look_app = app.add_subcommand("snapshot", "Look at a snapshot, compare two, or export one.");
   declare(*look_app, look);
 
   std::string program = "tessera";

@@ -17,7 +17,7 @@ namespace tessera {
 // The exit codes of the program, as --help documents them.
 enum ExitCode : int {
   kExitDone = 0,        // all layers tensorized and verified
-  kExitIncomplete = 1,  // finished, but some layer is not tensorized, or a check of an egglog program does not hold
+  kExitIncomplete = 1,  // finished, but a layer is not tensorized, a check does not hold, or snapshots differ
   kExitUsage = 2,       // bad input or options
   kExitFailure = 3,     // internal or verification failure
   kExitRequeue = 75,    // interrupted after a snapshot: `tessera resume` goes on (EX_TEMPFAIL of sysexits.h)
@@ -50,17 +50,20 @@ struct MatchLimit {
 
 struct Options {
   Command command = Command::kSearch;
-  // kSearch: a file or the name of a built-in network; kSaturate: a rules file or an egglog program; kResume: a folder
-  // of snapshots or one of them; kSnapshot: a snapshot
+  // kSearch: a file or the name of a built-in network; kSaturate: a rules file, an egglog program or an e-graph;
+  // kResume: a folder of snapshots or one of them; kSnapshot: a snapshot
   std::string input;
-  std::string action;                  // kSnapshot: inspect or verify
+  std::string action;                  // kSnapshot: inspect, verify, diff or export
+  std::string other;                   // kSnapshot: the snapshot that diff compares with
+  std::string compare_by;              // kSnapshot: name or term; empty: what fits
   std::vector<std::string> arguments;  // the command in a normal form: the command, its input, --name=value…
 
   // kSearch only
   std::vector<ArraySize> arrays = {{64, 64}};  // at least one, none twice, in the order given
   Scope scope = Scope::kLayer;
-  std::vector<std::string> rules = {"blocking"};  // files or names of shipped sets, in the order given
-  std::filesystem::path out = "out";
+  // Files or names of shipped sets, in the order given; kSaturate: of an e-graph, none by default
+  std::vector<std::string> rules = {"blocking"};
+  std::filesystem::path out = "out";  // kSnapshot: the file to export to; empty: standard output
   std::uint64_t seed = 1;
   bool verify = true;
 

@@ -1,69 +1,65 @@
 #include "cluster/snapshot_command.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <cstdio>
 
-#include "cluster/progress.hpp"
-#include "io/snapshot.hpp"
+#include "cluster/snapshot_text.hpp"
+#include "engine/base/error.hpp"
+#include "engine/language/term_language.hpp"
+#include "engine/tensor/tensor_language.hpp"
+#include "io/egraph_json.hpp"
+#include "partition/digest.hpp"
 
 namespace tessera {
 namespace {
 
-std::string command_line(const std::vector<std::string>& arguments) {
-  std::string text = "tessera";
-  for (const std::string& argument : arguments) text += " " + argument;
-  return text;
+void print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size())
+    throw Error(ErrorCode::kResource, "cannot write to standard output");
 }
 
-std::string summary(const Snapshot& snapshot, const SnapshotSeal& seal) {
-  const SnapshotOrigin& origin = snapshot.origin;
-  const SearchState& state = snapshot.state;
-  const GraphSizes& sizes = state.share.sizes;
-  std::string text;
-  const auto line = [&](const char* what, const std::string& content) {
-    text += fmt::format("{:<12} {}\n", what, content);
-  };
-  line("format", fmt::format("{}, written by {}", seal.version, origin.program));
-  line("command", command_line(origin.arguments));
-  line("model", origin.model);
-  line("digests", fmt::format("input {}, rules {}", origin.model_digest, origin.rules_digest));
-  line("iteration", fmt::format("{}{}", state.iteration,
-                                !state.iterations.empty() && !state.iterations.back().changed ? ", saturated" : ""));
-  line("time used", fmt::format("{:.1f} s", state.seconds));
-  line("e-nodes", with_separators(sizes.rows));
-  line("e-classes", with_separators(sizes.classes));
-  line("symbols", with_separators(state.symbols.size()));
-  line("file", size_text(seal.file_bytes));
-  std::size_t widest = 0;
-  for (const RuleState& rule : state.rules) widest = std::max(widest, rule.name.size());
-  text += fmt::format("\n{:<{}} {:>12} {:>12} {:>8}\n", "rule", widest, "matches", "unions", "aside");
-  for (std::size_t r = 0; r < state.rules.size(); ++r) {
-    std::uint64_t matches = 0;
-    std::uint64_t unions = 0;
-    for (const IterationRecord& record : state.iterations) {
-      matches += record.rules[r].matches;
-      unions += record.rules[r].unions;
-    }
-    text += fmt::format("{:<{}} {:>12} {:>12} {:>8}\n", state.rules[r].name, widest, with_separators(matches),
-                        with_separators(unions), state.rules[r].times_aside);
-  }
-  return text;
+int compare(const Options& options) {
+  std::optional<ClassIdentity> identity;
+  if (!options.compare_by.empty())
+    identity = options.compare_by == "name" ? ClassIdentity::kName : ClassIdentity::kLowestTerm;
+  const SnapshotDifference difference = compare_snapshots(options.input, options.other, identity);
+  print(difference_text(difference, options.input, options.other));
+  return difference.differences.empty() ? kExitDone : kExitIncomplete;
+}
+
+void export_egraph(const Options& options) {
+  const Snapshot snapshot = read_whole_snapshot(options.input);
+  // Of a search of a network, or of terms.
+  const std::vector<std::string>& command = snapshot.origin.arguments;
+  const bool is_tensor = !command.empty() && command.front() == "search";
+  const TermLanguage terms;
+  const TensorLanguage tensors;
+  const Language& language = is_tensor ? static_cast<const Language&>(tensors) : terms;
+  if (options.out.empty())
+    write_egraph_json(snapshot.state, language, print);
+  else
+    write_file_atomically(options.out.string(),
+                          [&](const TextSink& write) { write_egraph_json(snapshot.state, language, write); });
 }
 
 }  // namespace
 
 int look_at_snapshot(const Options& options) {
-  const Snapshot snapshot = read_snapshot_summary(options.input);  // checks every byte
-  const SnapshotSeal seal = read_seal(options.input);
-  if (options.action == "verify")
+  int code = kExitDone;
+  if (options.action == "diff") {
+    code = compare(options);
+  } else if (options.action == "export") {
+    export_egraph(options);
+  } else if (options.action == "verify") {
+    const Snapshot snapshot = read_snapshot_summary(options.input);  // checks every byte
+    const SnapshotSeal seal = read_seal(options.input);
     std::printf("%s: whole: %zu datasets, %llu bytes, iteration %u\n", options.input.c_str(), seal.datasets.size(),
                 static_cast<unsigned long long>(seal.file_bytes), snapshot.state.iteration);
-  else
-    std::fputs(summary(snapshot, seal).c_str(), stdout);
-  std::fflush(stdout);
-  return kExitDone;
+  } else {
+    const Snapshot snapshot = read_whole_snapshot(options.input);
+    print(snapshot_summary(snapshot, read_seal(options.input), digest(snapshot.state)));
+  }
+  if (std::fflush(stdout) != 0) throw Error(ErrorCode::kResource, "cannot write to standard output");
+  return code;
 }
 
 }  // namespace tessera

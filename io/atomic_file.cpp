@@ -53,11 +53,15 @@ void write_all(int fd, std::string_view text, const std::string& path) {
 }  // namespace
 
 void write_file_atomically(const std::string& path, std::string_view text) {
+  write_file_atomically(path, [&](const TextSink& write) { write(text); });
+}
+
+void write_file_atomically(const std::string& path, const std::function<void(const TextSink& write)>& content) {
   const std::string temporary = path + ".tmp." + std::to_string(::getpid());
   try {
     Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (file.get() < 0) refuse("create", temporary, errno);
-    write_all(file.get(), text, temporary);
+    content([&](std::string_view text) { write_all(file.get(), text, temporary); });
     if (::fsync(file.get()) != 0) refuse("flush", temporary, errno);
     if (!file.close()) refuse("close", temporary, errno);
     if (std::rename(temporary.c_str(), path.c_str()) != 0) refuse("rename a file to", path, errno);

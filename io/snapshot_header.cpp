@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "engine/base/error.hpp"
+#include "io/egraph_json.hpp"
 #include "io/snapshot.hpp"
 
 namespace tessera {
@@ -172,6 +173,16 @@ void parse_snapshot_header(const std::string& text, const std::string& file, Sna
         throw Error(ErrorCode::kInput, "an iteration has other rules than the search");
     }
   });
+}
+
+std::string attribute_text(const Value& value) { return attribute_json(value).dump(); }
+
+Value parse_attribute_text(const std::string& text) {
+  try {
+    return parse_attribute(Json::parse(text));
+  } catch (const nlohmann::json::exception&) {
+    throw Error(ErrorCode::kInput, "found " + text + ", expected an attribute such as {\"int\":3}");
+  }
 }
 
 std::string symbols_text(const std::vector<Symbol>& symbols) {

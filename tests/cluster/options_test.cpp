@@ -344,6 +344,30 @@ TEST(Options, Snapshots) {
   EXPECT_EQ(accepted({"snapshot", "verify", "a.h5"}).input, "a.h5");
 }
 
+TEST(Options, LookingAtSnapshots) {
+  const Options diff = accepted({"snapshot", "diff", "a.h5", "b.h5", "--by", "term"});
+  EXPECT_EQ(diff.action, "diff");
+  EXPECT_EQ(diff.input, "a.h5");
+  EXPECT_EQ(diff.other, "b.h5");
+  EXPECT_EQ(diff.compare_by, "term");
+  EXPECT_EQ(accepted({"snapshot", "export", "a.h5", "-o", "a.json", "--format", "json"}).out, "a.json");
+  EXPECT_EQ(accepted({"snapshot", "export", "a.h5"}).out, "");
+  EXPECT_THAT(refused({"snapshot", "diff", "a.h5"}), HasSubstr("found 1 files, expected two snapshots"));
+  EXPECT_THAT(refused({"snapshot", "export", "a.h5", "b.h5"}), HasSubstr("found 2 files, expected one snapshot"));
+  EXPECT_THAT(refused({"snapshot", "export", "a.h5", "--format", "xml"}), HasSubstr("expected --format json"));
+  EXPECT_THAT(refused({"snapshot", "diff", "a.h5", "b.h5", "--by", "luck"}), HasSubstr("--by name or --by term"));
+  EXPECT_THAT(refused({"snapshot", "verify", "a.h5", "--by", "term"}), HasSubstr("with diff only"));
+  EXPECT_THAT(refused({"snapshot", "inspect", "a.h5", "-o", "x"}), HasSubstr("with export only"));
+  EXPECT_THAT(refused({"snapshot", "burn", "a.h5"}), HasSubstr("inspect, verify, diff or export"));
+}
+
+TEST(Options, RulesOfAnEgraph) {
+  EXPECT_THAT(accepted({"saturate", "e.json", "--rules", "math", "--rules", "r.rules"}).rules,
+              ElementsAre("math", "r.rules"));
+  EXPECT_TRUE(accepted({"saturate", "e.json"}).rules.empty());
+  EXPECT_THAT(accepted({"search"}).rules, ElementsAre("blocking"));
+}
+
 TEST(Options, ResumingTakesTheOldOptionsAndTheNewOnesOverThem) {
   const Options first = accepted({"search", "m.relay", "--array", "8x8", "--array", "16x16", "--threads", "3", "-q",
                                   "--snapshot", "kept", "--keep", "7", "--virtual-ranks", "4", "--ban", "r"});

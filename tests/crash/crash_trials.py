@@ -7,6 +7,7 @@ that too, and at the end demands the uninterrupted run's digest, counts and prog
 """
 
 import argparse
+import collections
 import json
 import os
 import pathlib
@@ -26,6 +27,8 @@ POINTS = ["match", "apply", "merge", "rebuild", "analyze", "iteration", "extract
           "snapshot-rename", "snapshot-renamed", "snapshot-done"]
 BAD_INPUT = 2
 RANKS = [1, 2, 3, 4]
+THREADS = [1, 2, 3]
+MANY = 200  # trials: then every kill point must have struck
 
 
 class Job:
@@ -106,30 +109,42 @@ def fault(random_source, ranks):
     return {"kill_after": random_source.uniform(0, 0.6), "kill_all": random_source.random() < 0.5}
 
 
+def kind_of(faults):
+    """What the count of kills goes under."""
+    if "kill_point" in faults:
+        return faults["kill_point"].split(":")[0]
+    return "any moment, all ranks" if faults.get("kill_all") else "any moment, one rank"
+
+
 def trial(number, seed, job, expected, folder):
-    """One search until it ends, killed up to three times. Returns how often it was; throws when the result differs."""
+    """One search until it ends, killed up to three times. Returns the faults that struck; throws when the result
+    differs."""
     source = random.Random(seed)
     first = job.arguments + ["--snapshot", "snapshots", "--every-iterations", source.randint(1, 3), "--keep",
                              source.randint(1, 3)]
-    kills = 0
+    struck = []
     history = []
     arguments = first
-    last_ranks = None
+    ranks = threads = None
     for attempt in range(20):
-        ranks = source.choice([r for r in RANKS if r != last_ranks])
-        last_ranks = ranks
+        # Never on as many ranks or threads as before.
+        ranks = source.choice([r for r in RANKS if r != ranks])
+        threads = source.choice([t for t in THREADS if t != threads])
         faults = fault(source, ranks) if attempt < 3 else {}
-        threads = ["--threads", source.choice([1, 2]), "--shards", source.choice([1, 4])]
-        code, log = run([*arguments, *threads], ranks, folder, **faults)
-        history.append(f"{' '.join(map(str, arguments))} on {ranks} ranks, {faults}: {code}")
+        machine = ["--threads", threads, "--shards", source.choice([1, 4])]
+        code, log = run([*arguments, *machine], ranks, folder, **faults)
+        history.append(f"{' '.join(map(str, arguments))} on {ranks} ranks x {threads} threads, {faults}: {code}")
         if code == 0:
             break
+        if code != BAD_INPUT and faults:
+            struck.append(faults)
         if code == BAD_INPUT and not list(folder.glob("snapshots/*.h5")):
             arguments = first  # it was killed before there was any
             continue
         if code in (BAD_INPUT, "hangs") or "invariant" in log:
             raise AssertionError("\n".join([*history, log[-3000:]]))
-        kills += 1
+        if not faults:
+            raise AssertionError("it ended although nothing struck\n" + "\n".join([*history, log[-3000:]]))
         arguments = ["resume", "snapshots"]
     else:
         raise AssertionError("it does not end\n" + "\n".join(history))
@@ -141,7 +156,7 @@ def trial(number, seed, job, expected, folder):
         raise AssertionError(f"left behind: {left}: {context}")
     if processes_of(folder):
         raise AssertionError("processes left behind: " + context)
-    return kills
+    return struck
 
 
 def main():
@@ -156,15 +171,25 @@ def main():
             code, log = run(job.arguments, 1, folder)
             assert code == 0, log
             expected[job.name] = job.result(folder)
-    kills = 0
+    kinds = collections.Counter()
+    unharmed = 0
     for number in range(options.trials):
         job = JOBS[number % len(JOBS)]
         with tempfile.TemporaryDirectory(prefix="tessera-crash-") as name:
-            kills += trial(number, options.seed * 1_000_003 + number, job, expected[job.name],
+            struck = trial(number, options.seed * 1_000_003 + number, job, expected[job.name],
                            pathlib.Path(name).resolve())
-        print(f"trial {number + 1} of {options.trials} passed, {kills} kills so far", flush=True)
-    print(f"{options.trials} trials passed; {kills} runs were killed and resumed")
-    return 0 if kills > 0 else 1
+        kinds.update(map(kind_of, struck))
+        unharmed += not struck
+        print(f"trial {number + 1} of {options.trials} passed, {kinds.total()} kills so far", flush=True)
+    print(f"{options.trials} trials passed; {kinds.total()} runs were killed and resumed on other ranks and threads; "
+          f"{unharmed} trials ended before their kill")
+    for kind, count in sorted(kinds.items()):
+        print(f"  {count:4} killed at {kind}")
+    missed = [point for point in POINTS if kinds[point] == 0]
+    if options.trials >= MANY and missed:
+        print(f"no kill at {', '.join(missed)}")
+        return 1
+    return 0 if kinds else 1
 
 
 if __name__ == "__main__":

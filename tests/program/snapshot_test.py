@@ -239,7 +239,71 @@ class Look(SnapshotTest):
         self.damage(self.snapshot(8), at=100)
         self.expect_refused(self.run_tessera("snapshot", "verify", self.snapshot(8)), "snapshot-000008.h5", "seal")
         self.expect_refused(self.run_tessera("snapshot", "verify", "gone.h5"), "gone.h5")
-        self.expect_refused(self.run_tessera("snapshot", "burn", self.snapshot(8)), "inspect or verify")
+        self.expect_refused(self.run_tessera("snapshot", "burn", self.snapshot(8)), "inspect, verify, diff or export")
+
+    def test_diff(self):
+        self.math("--keep", "9")
+        self.done(*MATH, "--snapshot", "other", "--every-iterations", "4", ranks=3)
+        same = self.done("snapshot", "diff", self.snapshot(8), self.snapshot(8, "other"))
+        self.assertIn("no difference", same.output)
+        outcome = self.done("snapshot", "diff", self.snapshot(4), self.snapshot(8, "other"), code=1)
+        for pattern in ("different: iteration, e-classes, e-nodes", r"e-nodes +375 +14 +7,738",
+                        r"Mul +143 +2 +3,373", r"commute-add +69 +1,358 +\+1,289", "known by its name"):
+            self.assertRegex(outcome.output, pattern)
+        by_term = self.done("snapshot", "diff", "--by", "term", self.snapshot(4), self.snapshot(8), code=1)
+        self.assertIn("known by its lowest term", by_term.output)
+        self.damage(self.snapshot(4))
+        self.expect_refused(self.run_tessera("snapshot", "diff", self.snapshot(8), self.snapshot(4)),
+                            r"snapshot-000004\.h5: dataset /rows/child is damaged")
+        self.expect_refused(self.run_tessera("snapshot", "diff", self.snapshot(8)), "expected two snapshots")
+
+    def test_export_and_import(self):
+        self.math(ranks=2)
+        digest = self.counts()[0]
+        self.assertIn(digest, self.done("snapshot", "inspect", self.snapshot(8)).output)
+        self.done("snapshot", "export", self.snapshot(8), "-o", "e.json")
+        text = (self.folder / "e.json").read_text(encoding="utf-8")
+        self.assertEqual(self.done("snapshot", "export", "--format=json", self.snapshot(8)).output, text)
+        graph = json.loads(text)
+        self.assertEqual(len(graph["nodes"]), 8113)
+        self.assertEqual(len({node["eclass"] for node in graph["nodes"].values()}), 3576)
+        for node in graph["nodes"].values():
+            self.assertEqual(sorted(node), ["children", "cost", "eclass", "op", "subsumed"])
+            for child in node["children"]:
+                self.assertIn(child, graph["nodes"])
+        self.assertTrue(set(graph["root_eclasses"]) <= {node["eclass"] for node in graph["nodes"].values()})
+        for ranks in (None, 3):
+            outcome = self.done("saturate", "e.json", ranks=ranks)
+            self.assertIn("saturated after 1 iterations; 8113 e-nodes, 3576 e-classes", outcome.output)
+            self.assertIn(digest, outcome.output)
+        # With rules it goes on as if it had never left; and it is kept and resumed like any other search.
+        self.done("saturate", "math", "--iterations", "9", "--report", "nine.json")
+        self.done("saturate", "e.json", "--rules", "math", "--iterations", "1", "--report", "r.json", "--snapshot", "k")
+        self.assertEqual(self.counts("r.json")[0], self.counts("nine.json")[0])
+        self.done("saturate", "math", "--iterations", "10", "--report", "ten.json")
+        self.done("resume", "k", "--iterations", "2", ranks=2)
+        self.assertEqual(self.counts("r.json")[0], self.counts("ten.json")[0])
+        self.write("e.json", text.replace('"op": "Mul"', '"op": "Add"', 1))
+        self.expect_refused(self.run_tessera("resume", "k"), "other input")
+
+    def test_a_network_is_exported_with_its_types(self):
+        report = self.search(SMALL_MODEL, "--no-verify", "--snapshot", "kept")
+        self.done("snapshot", "export", self.folder / "kept" / self.kept()[-1], "-o", "e.json")
+        graph = json.loads((self.folder / "e.json").read_text(encoding="utf-8"))
+        self.assertEqual(len(graph["nodes"]), report["iterations"][-1]["enodes"])
+        self.assertEqual(len(graph["class_data"]), report["iterations"][-1]["eclasses"])
+        self.assertEqual({op for op in graph["tessera_symbols"] if op.startswith("systolic-array ")},
+                         {"systolic-array 64 64"})
+        self.assertIn(report["digest"], self.done("saturate", "e.json").output)
+
+    def test_what_is_no_egraph(self):
+        self.write("bad.json", '{"nodes": {"a": {"op": "f", "eclass": "0", "children": ["b"]}}}')
+        self.expect_refused_alone_and_on_two_ranks(["saturate", "bad.json"], "bad.json: /nodes/a/children/0: found 'b'")
+        self.write("bad.json", '{"nodes": {\n"a" 1}}')
+        self.expect_refused_alone_and_on_two_ranks(["saturate", "bad.json"], r"bad\.json:2:5: ")
+        self.expect_refused(self.run_tessera("saturate", "gone.json"), "gone.json: cannot be read")
+        self.expect_refused(self.run_tessera("saturate", "math", "--rules", "math"), "expected an e-graph")
+        self.expect_refused(self.run_tessera("snapshot", "export", "bad.json"), "bad.json: found a file of another kind")
 
     @unittest.skipUnless(pathlib.Path("/usr/bin/python3").exists() and
                          subprocess.run(["/usr/bin/python3", "-c", "import h5py"], stderr=subprocess.DEVNULL,
