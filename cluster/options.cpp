@@ -453,7 +453,7 @@ std::variant<Options, ExitRequest> parse_options(int argc, const char* const* ar
   saturate_app
       ->add_option("FILE", saturate.input,
                    "a .rules file with rules and start terms, a program in egglog's text format\n"
-                   "                              (.egg), or an e-graph as egraph-serialize writes it (.json)")
+                   "(.egg), or an e-graph as egraph-serialize writes it (.json)")
       ->type_name("");
   declare(*saturate_app, kOnSaturate, saturate);
 
