@@ -97,6 +97,15 @@ class SealReader {
   std::string file_;
 };
 
+// The version that a seal says it is of, whatever the rest of it is; ours if it says none.
+std::uint64_t stated_version(const std::string& text) {
+  constexpr std::string_view kFormat = "format ";
+  std::uint64_t version = kSnapshotFormatVersion;
+  const std::string_view line = std::string_view(text).substr(kMagic.size());
+  if (line.starts_with(kFormat)) std::from_chars(line.data() + kFormat.size(), line.data() + line.size(), version);
+  return version;
+}
+
 void check_extents(const SnapshotSeal& seal, const std::string& file) {
   std::uint64_t at = kSealBytes;
   for (const SealedDataset& dataset : seal.datasets) {
@@ -161,7 +170,13 @@ SnapshotSeal parse_seal(const std::string& text, const std::string& file) {
     zeroed.replace(digits, kDigits, std::string(kDigits, '0'));
     is_whole = found == hex(block_checksum(zeroed.data(), zeroed.size(), 0));
   }
-  if (!is_whole) damaged();
+  if (!is_whole) {
+    if (const std::uint64_t version = stated_version(text); is_ours && version != kSnapshotFormatVersion)
+      refuse(file, fmt::format("found a snapshot of format {}, expected format {}: it was written by another Tessera, or "
+                               "its seal is damaged",
+                               version, kSnapshotFormatVersion));
+    damaged();
+  }
   reader.next();
   while (reader.next()) {
     const std::string what = reader.word();

@@ -131,6 +131,11 @@ TEST(Snapshot, OtherVersionsAreRefused) {
     EXPECT_NE(refusal(path).find(word), std::string::npos) << refusal(path);
     EXPECT_NE(refusal(path).find(path), std::string::npos);
   }
+  // One whose seal is of a kind that is not known here.
+  std::string other = good;
+  other.replace(other.find("format 1"), 8, "format 7");
+  write_bytes(path, other);
+  EXPECT_NE(refusal(path).find("found a snapshot of format 7, expected format 1"), std::string::npos) << refusal(path);
 }
 
 // What is wrong is named: file and dataset.

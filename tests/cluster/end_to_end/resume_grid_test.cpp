@@ -2,9 +2,14 @@
 // never stopped: digest, every count of every iteration, costs and extracted program are the same byte for byte.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <vector>
 
+#include "io/snapshot_folder.hpp"
 #include "tests/cluster/end_to_end/whole_search.hpp"
+#include "tests/io/snapshot_support.hpp"
 
 namespace tessera::end_to_end {
 namespace {
@@ -62,6 +67,33 @@ TEST(Resume, MobileNetAsNetworkFromAnyLayoutToAnyOther) {
 TEST(Resume, SlowMobileNetAtEveryIteration) {
   const Options options = mobilenet("mobilenet-v1:0.25:64", Scope::kLayer);
   check_grid(options, search_model(options, {}), states_of_model, resume_model, true);
+}
+
+// The main job, through files: every pair of numbers of ranks, at one iteration a pair; with TESSERA_THOROUGH=1 at
+// every iteration, which takes minutes.
+TEST(Resume, SlowWholeMobileNetFromSnapshots) {
+  const Options options = mobilenet("mobilenet-v1", Scope::kLayer);
+  const Outcome expected = search_model(options, {});
+  ASSERT_EQ(expected.stop, StopReason::kSaturated);
+  const bool all = std::getenv("TESSERA_THOROUGH") != nullptr;
+  std::size_t resumed = 0;
+  std::size_t turn = 0;
+  for (const Layout& from : layouts()) {
+    const TemporaryFolder folder;
+    expect_equal(expected, keep_model_snapshots(options, from, folder.path().string()), layout_name(from));
+    std::vector<SnapshotFile> files = list_snapshots(folder.path().string());
+    std::ranges::reverse(files);
+    ASSERT_GT(files.size(), 10U);
+    ASSERT_EQ(files.size(), files.back().iteration + std::size_t{1});  // none is missing
+    for (const Layout& to : other_layouts()) {
+      const std::size_t first = all ? 0 : turn++ % files.size();
+      const std::size_t last = all ? files.size() - 1 : first;
+      for (std::size_t i = first; i <= last; ++i, ++resumed)
+        expect_equal(expected, resume_model_snapshot(options, to, files[i].path), describe(from, i, to));
+    }
+  }
+  RecordProperty("resumed", std::to_string(resumed));
+  std::printf("%zu searches resumed\n", resumed);
 }
 
 TEST(Resume, MathAtEveryIteration) {

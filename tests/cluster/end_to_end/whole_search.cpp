@@ -13,6 +13,8 @@
 #include "engine/language/term_language.hpp"
 #include "io/builtin_networks.hpp"
 #include "io/program_writer.hpp"
+#include "io/snapshot.hpp"
+#include "io/snapshot_folder.hpp"
 #include "partition/digest.hpp"
 #include "partition/extraction.hpp"
 #include "partition/local_exchange.hpp"
@@ -50,13 +52,16 @@ std::string counts_text(const Search& search) {
 
 // How a search begins, and what is kept of it on the way.
 struct Leg {
-  const SearchState* from = nullptr;                        // null: the start
+  const SearchState* from = nullptr;                        // null: the start, or a file
   std::vector<std::vector<SearchState>>* states = nullptr;  // [iteration][rank]; null: not kept
+  std::string from_file;                                    // a snapshot; empty: none
+  std::string folder;                                       // where snapshots are kept; empty: nowhere
 };
 
 // Starts or takes up the search; returns the roots' classes.
 std::vector<NamedClass> begin(Search& search, const Expression& start, const Leg& leg) {
-  const Exchange& exchange = search.partition().exchange;
+  Exchange& exchange = search.partition().exchange;
+  if (!leg.from_file.empty()) return import_state(search, read_snapshot(leg.from_file, exchange).state);
   if (leg.from != nullptr) return import_state(search, cut_state(*leg.from, exchange.rank(), exchange.size()));
   const std::vector<NamedClass> classes = search.start(start);
   std::vector<NamedClass> roots;
@@ -67,8 +72,11 @@ std::vector<NamedClass> begin(Search& search, const Expression& start, const Leg
 void run(Search& search, std::span<const NamedClass> roots, const Leg& leg, RankResult& result) {
   Outcome& outcome = result.outcome;
   const auto keep = [&] {
-    if (leg.states == nullptr) return;
+    if (leg.states == nullptr && leg.folder.empty()) return;
     SearchState state = export_state(search, roots);
+    if (!leg.folder.empty())
+      write_snapshot(snapshot_path(leg.folder, state.iteration), {}, state, search.partition().exchange);
+    if (leg.states == nullptr) return;
     (*leg.states)[state.iteration][static_cast<std::size_t>(search.partition().rank())] = std::move(state);
   };
   keep();
@@ -170,7 +178,9 @@ std::vector<SearchState> states(Run run_rank, const Options& options, const Layo
   constexpr std::size_t kMostIterations = 500;
   std::vector<std::vector<SearchState>> shares(kMostIterations);
   for (auto& of_iteration : shares) of_iteration.resize(static_cast<std::size_t>(layout.ranks));
-  run_leg(run_rank, options, layout, {nullptr, &shares});
+  Leg leg;
+  leg.states = &shares;
+  run_leg(run_rank, options, layout, leg);
   std::vector<SearchState> joined;
   for (const auto& of_iteration : shares) {
     if (of_iteration.front().symbols.empty()) break;  // there was no such iteration
@@ -192,10 +202,25 @@ std::vector<SearchState> states_of_rules(const Options& options, const Layout& l
 }
 
 Outcome resume_model(const Options& options, const Layout& layout, const SearchState& whole) {
-  return run_leg(run_model, options, layout, {&whole, nullptr});
+  Leg leg;
+  leg.from = &whole;
+  return run_leg(run_model, options, layout, leg);
 }
 Outcome resume_rules(const Options& options, const Layout& layout, const SearchState& whole) {
-  return run_leg(run_rules, options, layout, {&whole, nullptr});
+  Leg leg;
+  leg.from = &whole;
+  return run_leg(run_rules, options, layout, leg);
+}
+
+Outcome keep_model_snapshots(const Options& options, const Layout& layout, const std::string& folder) {
+  Leg leg;
+  leg.folder = folder;
+  return run_leg(run_model, options, layout, leg);
+}
+Outcome resume_model_snapshot(const Options& options, const Layout& layout, const std::string& file) {
+  Leg leg;
+  leg.from_file = file;
+  return run_leg(run_model, options, layout, leg);
 }
 
 std::string first_difference(const std::string& expected, const std::string& found) {

@@ -57,6 +57,11 @@ struct Outcome {
 [[nodiscard]] Outcome resume_model(const Options& options, const Layout& layout, const SearchState& whole);
 [[nodiscard]] Outcome resume_rules(const Options& options, const Layout& layout, const SearchState& whole);
 
+// The same through files: a search that leaves a snapshot in the folder at its start and after every iteration, and the
+// rest of the search from such a file.
+[[nodiscard]] Outcome keep_model_snapshots(const Options& options, const Layout& layout, const std::string& folder);
+[[nodiscard]] Outcome resume_model_snapshot(const Options& options, const Layout& layout, const std::string& file);
+
 // Where two texts first differ, as "line N: … / …"; empty when they are equal.
 [[nodiscard]] std::string first_difference(const std::string& expected, const std::string& found);
 
