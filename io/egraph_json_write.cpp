@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "engine/text/sexpr.hpp"
 #include "io/egraph_json.hpp"
@@ -61,16 +63,28 @@ class Writer {
     class_at_ = std::move(order);
   }
 
+  // Each `op` stands for one operator with its attributes: where two would be written alike, the later gets a mark.
   void order_symbols() {
-    for (const Symbol& symbol : state_.symbols) op_.push_back(op_text(symbol));
-    std::vector<std::uint32_t> order(op_.size());
-    std::iota(order.begin(), order.end(), 0U);
-    std::ranges::sort(order, [&](std::uint32_t a, std::uint32_t b) {
-      return op_[a] != op_[b] ? op_[a] < op_[b] : state_.symbols[a].arity < state_.symbols[b].arity;
+    const std::vector<Symbol>& symbols = state_.symbols;
+    for (const Symbol& symbol : symbols) op_.push_back(op_text(symbol));
+    symbol_at_.resize(op_.size());
+    std::iota(symbol_at_.begin(), symbol_at_.end(), 0U);
+    std::ranges::sort(symbol_at_, [&](std::uint32_t a, std::uint32_t b) {
+      if (op_[a] != op_[b]) return op_[a] < op_[b];
+      return symbols[a].arity != symbols[b].arity ? symbols[a].arity < symbols[b].arity
+                                                  : symbols[a].hash() < symbols[b].hash();
     });
-    symbol_rank_.resize(order.size());
-    for (std::uint32_t i = 0; i < order.size(); ++i) symbol_rank_[order[i]] = i;
-    for (std::string& op : op_) op = json_text(op);
+    symbol_rank_.resize(op_.size());
+    std::unordered_map<std::string, std::uint32_t> taken;
+    for (std::uint32_t i = 0; i < symbol_at_.size(); ++i) {
+      const std::uint32_t s = symbol_at_[i];
+      symbol_rank_[s] = i;
+      for (;;) {
+        const Symbol& first = symbols[taken.try_emplace(op_[s], s).first->second];
+        if (first.name == symbols[s].name && first.attributes == symbols[s].attributes) break;
+        op_[s] += "'";
+      }
+    }
   }
 
   [[nodiscard]] std::span<const std::uint64_t> kids(std::uint64_t row) const {
@@ -126,6 +140,8 @@ class Writer {
 
   void write_nodes() {
     text_ += "{\n\"nodes\": {";
+    std::vector<std::string> op;
+    for (const std::string& text : op_) op.push_back(json_text(text));
     bool is_first = true;
     std::uint64_t last = ~std::uint64_t{0};
     std::uint64_t within = 0;
@@ -135,7 +151,7 @@ class Writer {
       last = cls;
       next(is_first);
       auto out = std::back_inserter(text_);
-      fmt::format_to(out, "\"{}.{}\": {{\"op\": {}, \"children\": [", cls, within, op_[share_.row_symbol[row]]);
+      fmt::format_to(out, "\"{}.{}\": {{\"op\": {}, \"children\": [", cls, within, op[share_.row_symbol[row]]);
       const char* between = "";
       for (const std::uint64_t kid : kids(row)) {
         fmt::format_to(out, "{}\"{}.0\"", between, number_[kid]);
@@ -167,20 +183,17 @@ class Writer {
 
   // Which `op`s are more than a name.
   void write_attributes() {
-    std::vector<std::uint32_t> order(symbol_rank_.size());
-    for (std::uint32_t s = 0; s < order.size(); ++s) order[symbol_rank_[s]] = s;
-    std::vector<char> used(order.size(), 0);
+    std::vector<char> used(op_.size(), 0);
     for (const std::uint32_t symbol : share_.row_symbol) used[symbol] = 1;
     bool is_first = true;
-    std::string before;
-    for (const std::uint32_t s : order) {
+    std::unordered_set<std::string> written;
+    for (const std::uint32_t s : symbol_at_) {
       const Symbol& symbol = state_.symbols[s];
-      if (used[s] == 0 || symbol.attributes.empty() || op_[s] == before) continue;
-      before = op_[s];
+      const std::string name(symbol.name.text());
+      if (used[s] == 0 || (symbol.attributes.empty() && op_[s] == name) || !written.insert(op_[s]).second) continue;
       if (is_first) text_ += ",\n\"tessera_symbols\": {";
       next(is_first);
-      text_ +=
-          fmt::format("{}: {{\"operator\": {}, \"attributes\": [", op_[s], json_text(std::string(symbol.name.text())));
+      text_ += fmt::format("{}: {{\"operator\": {}, \"attributes\": [", json_text(op_[s]), json_text(name));
       for (std::size_t i = 0; i < symbol.attributes.size(); ++i)
         text_ += (i == 0 ? "" : ", ") + attribute_text(symbol.attributes[i]);
       text_ += "]}";
@@ -195,8 +208,9 @@ class Writer {
   std::string text_;
   std::vector<std::uint64_t> number_;    // by position of the class
   std::vector<std::uint64_t> class_at_;  // by number
-  std::vector<std::string> op_;          // by symbol, in quotes
+  std::vector<std::string> op_;          // by symbol
   std::vector<std::uint32_t> symbol_rank_;
+  std::vector<std::uint32_t> symbol_at_;  // by rank
   std::vector<std::uint64_t> rows_;
   std::vector<DataView> kid_data_;
 };

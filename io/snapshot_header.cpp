@@ -39,6 +39,8 @@ Json attribute_json(const Value& value) {
 }
 
 Value parse_attribute(const Json& json) {
+  if (!json.is_object() || json.size() != 1)
+    throw Error(ErrorCode::kInput, "found " + json.dump() + ", expected an attribute such as {\"int\":3}");
   const auto only = json.begin();
   const std::string& kind = only.key();
   const Json& content = only.value();

@@ -172,8 +172,8 @@ SnapshotSeal parse_seal(const std::string& text, const std::string& file) {
   }
   if (!is_whole) {
     if (const std::uint64_t version = stated_version(text); is_ours && version != kSnapshotFormatVersion)
-      refuse(file, fmt::format("found a snapshot of format {}, expected format {}: it was written by another Tessera, or "
-                               "its seal is damaged",
+      refuse(file, fmt::format("found a snapshot of format {}, expected format {}: it was written by another Tessera, "
+                               "or its seal is damaged",
                                version, kSnapshotFormatVersion));
     damaged();
   }

@@ -25,7 +25,8 @@ from program_support import tessera  # noqa: E402
 SEAL = 8192  # bytes
 HDF5_HEADER = 1024  # bytes behind the seal: HDF5's superblock and the root group's header
 LAST, BEFORE = 6, 4  # iterations with a snapshot; the search goes on until the last
-MATH = ["saturate", "math", "--iterations", LAST, "--snapshot", "kept", "--every-iterations", LAST - BEFORE, "--keep", 2]
+MATH = ["saturate", "math", "--iterations", LAST, "--snapshot", "kept", "--every-iterations", LAST - BEFORE,
+        "--keep", 2]
 NEWEST = f"snapshot-{LAST:06}.h5"
 OLDER = f"snapshot-{BEFORE:06}.h5"
 
@@ -76,9 +77,9 @@ class Sweep:
         yield "foreign", "zeros", bytes(size), other
         yield "foreign", "another program's HDF5 file", b"\x89HDF\r\n\x1a\n" + bytes(size), other
         yield "foreign", "a snapshot without its seal", self.good[SEAL:], other
-        for version in (b"0", b"2", b"17"):
-            yield ("version", f"format {version.decode()}", self.good.replace(b"format 1\n", b"format " + version + b"\n", 1),
-                   f"found a snapshot of format {version.decode()}, expected format 1")
+        for version in (0, 2, 17):
+            yield ("version", f"format {version}", self.good.replace(b"format 1\n", b"format %d\n" % version, 1),
+                   f"found a snapshot of format {version}, expected format 1")
         yield "foreign", "a folder", None, "found something that is not a file"
 
     def flip(self, at, bit):

@@ -119,6 +119,16 @@ TEST(EgraphJson, AttributesReadBack) {
   EXPECT_EQ(digest(back.state), digest(state));
 }
 
+// An operator that is called as another one is written.
+TEST(EgraphJson, OperatorsThatLookAlikeStayApart) {
+  const std::string text = R"({"nodes": {"a": {"op": "f 1", "eclass": "0"}, "b": {"op": "x", "eclass": "1"}},
+    "tessera_symbols": {"x": {"operator": "f", "attributes": [{"int": 1}]}}})";
+  const EgraphFile file = parsed(text);
+  const EgraphFile back = parsed(json_of(file.state, TermLanguage()));
+  EXPECT_EQ(back.state.share.sizes, file.state.share.sizes);
+  EXPECT_EQ(digest(back.state), digest(file.state));
+}
+
 TEST(EgraphJson, TypesAndCostsOfTensors) {
   TensorLanguage language;
   language.declare({Name("data"), DType::kFloat32, {4, 6}});
@@ -145,7 +155,7 @@ TEST(EgraphJson, TypesAndCostsOfTensors) {
 }
 
 TEST(EgraphJson, WhatEgglogWrites) {
-  const EgraphFile file = read_egraph_json(TESSERA_SOURCE_DIR "/tests/data/egraph/egglog.json");
+  const EgraphFile file = read_egraph_json(TESSERA_SOURCE_DIR "/tests/data/fuzz/egraph/egglog.json");
   EXPECT_EQ(file.nodes, 8U);
   EXPECT_EQ(file.state.share.sizes.classes, 8U);
   EXPECT_EQ(file.state.roots.size(), 1U);
@@ -155,7 +165,7 @@ TEST(EgraphJson, WhatEgglogWrites) {
 }
 
 TEST(EgraphJson, WhatEggWrites) {
-  const EgraphFile file = read_egraph_json(TESSERA_SOURCE_DIR "/tests/data/egraph/egg.json");
+  const EgraphFile file = read_egraph_json(TESSERA_SOURCE_DIR "/tests/data/fuzz/egraph/egg.json");
   EXPECT_EQ(file.nodes, 6U);
   // a * 2 and a * one are one node, for 2 and one are one class: so class 2 is class 0.
   EXPECT_EQ(file.repeated, 1U);
@@ -228,6 +238,10 @@ TEST(EgraphJson, WhatIsNoEgraphIsRefusedWithItsPlace) {
       {R"({"nodes": {"a": {"op": "f 1", "eclass": "0"}},
            "tessera_symbols": {"f 1": {"operator": "f", "attributes": [{"odd": 1}]}}})",
        "/tessera_symbols/f 1: found an attribute of kind 'odd'"},
+      {R"({"nodes": {"a": {"op": "f", "eclass": "0"}},
+           "tessera_symbols": {"f": {"operator": "f", "attributes": [{}]}}})",
+       "/tessera_symbols/f: found {}, expected an attribute"},
+      {R"({"nodes": {"a": {"op": "f", "eclass": "0"}}, "tessera_symbols": {"f": 3}})", "/tessera_symbols/f: expected"},
   };
   for (const auto& [text, message] : cases) {
     EXPECT_THAT(refusal(text), HasSubstr(message)) << text;

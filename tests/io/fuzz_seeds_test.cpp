@@ -10,9 +10,11 @@
 #include "engine/text/sexpr.hpp"
 #include "io/atomic_file.hpp"
 #include "io/egglog_reader.hpp"
+#include "io/egraph_json.hpp"
 #include "io/glenside_reader.hpp"
 #include "io/layer_finder.hpp"
 #include "io/relay_reader.hpp"
+#include "io/snapshot.hpp"
 
 namespace tessera {
 namespace {
@@ -63,6 +65,24 @@ TEST(FuzzSeeds, Egglog) {
     const EgglogProgram program = parse_egglog(text, path, symbols);
     EXPECT_FALSE(program.rules.empty());
     EXPECT_FALSE(program.commands.empty());
+  });
+}
+
+TEST(FuzzSeeds, Egraph) {
+  for_each_seed("egraph", [](const std::string& text, const std::string& path) {
+    EXPECT_FALSE(parse_egraph_json(text, path).state.symbols.empty());
+  });
+}
+
+TEST(FuzzSeeds, Snapshot) {
+  for_each_seed("snapshot", [](const std::string& text, const std::string& path) {
+    Snapshot snapshot;
+    if (path.find("header") != std::string::npos)
+      parse_snapshot_header(text, path, snapshot);
+    else if (path.find("symbols") != std::string::npos)
+      EXPECT_FALSE(parse_symbols(text, path).empty());
+    else
+      EXPECT_FALSE(parse_seal(text, path).datasets.empty());
   });
 }
 

@@ -93,6 +93,11 @@ TEST(Snapshot, TextsReadBack) {
   EXPECT_EQ(back[1].attributes, symbol.attributes);
   EXPECT_THROW(static_cast<void>(parse_symbols("{\"operator\":\"f\"}\n", "file")), Error);
   EXPECT_THROW(static_cast<void>(parse_symbols("nonsense\n", "file")), Error);
+  for (const std::string attribute : {"{}", "[]", "3", "{\"int\":1,\"name\":\"a\"}", "{\"odd\":1}"})
+    EXPECT_THROW(static_cast<void>(
+                     parse_symbols("{\"operator\":\"f\",\"arity\":0,\"attributes\":[" + attribute + "]}\n", "file")),
+                 Error)
+        << attribute;
 }
 
 TEST(Snapshot, SummaryHasTheWholeHistory) {
