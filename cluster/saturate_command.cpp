@@ -36,14 +36,14 @@ EgraphFile load_egraph(const Options& options, Exchange& exchange, Log& log) {
 }  // namespace
 
 int run_saturate(const Options& options, const Resources& resources, Exchange& exchange, Log& log) {
-  if (std::filesystem::path(options.input).extension() == ".egg") return run_egglog(options, resources, exchange, log);
+  const std::filesystem::path kind = std::filesystem::path(options.input).extension();
+  const bool is_egraph = kind == ".json";
+  if (!is_egraph && !options.rules.empty())
+    throw Error(ErrorCode::kInput, "--rules: found '" + options.input + "' as input, expected an e-graph (.json)");
+  if (kind == ".egg") return run_egglog(options, resources, exchange, log);
   SaturationOutput output(options, resources, exchange, log);
   SymbolTable symbols;
   const TermLanguage language;
-  const bool is_egraph = std::filesystem::path(options.input).extension() == ".json";
-  if (!is_egraph && !options.rules.empty())
-    throw Error(ErrorCode::kInput,
-                "--rules: found a rules file as input, expected an e-graph (.json): " + options.input);
   RuleSet set = select_rules(is_egraph ? options.rules : std::vector{options.input}, options, language, symbols);
   EgraphFile egraph;
   if (is_egraph) {

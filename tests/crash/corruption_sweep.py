@@ -127,16 +127,20 @@ def main():
         workers = 2
         faults = enumerate(sweep.faults(options))
         # One run in a hundred is on two ranks.
+        lock = threading.Lock()
+
+        def work(worker):
+            found = []
+            while True:
+                with lock:
+                    number, fault = next(faults, (None, None))
+                    if number is not None and number % 1000 == 0:
+                        print(f"{number} files so far", flush=True)
+                if fault is None:
+                    return found
+                found.append((fault[0], sweep.check(worker, *fault, 2 if number % 100 == 7 else None)))
+
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-            def work(worker):
-                found = []
-                while True:
-                    with lock:
-                        number, fault = next(faults, (None, None))
-                    if fault is None:
-                        return found
-                    found.append((fault[0], sweep.check(worker, *fault, 2 if number % 100 == 7 else None)))
-            lock = threading.Lock()
             for future in [pool.submit(work, worker) for worker in range(workers)]:
                 for kind, failure in future.result():
                     passed[kind] += failure is None

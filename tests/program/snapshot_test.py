@@ -302,7 +302,8 @@ class Look(SnapshotTest):
         self.write("bad.json", '{"nodes": {\n"a" 1}}')
         self.expect_refused_alone_and_on_two_ranks(["saturate", "bad.json"], r"bad\.json:2:5: ")
         self.expect_refused(self.run_tessera("saturate", "gone.json"), "gone.json: cannot be read")
-        self.expect_refused(self.run_tessera("saturate", "math", "--rules", "math"), "expected an e-graph")
+        for other in ("math", "program.egg"):
+            self.expect_refused(self.run_tessera("saturate", other, "--rules", "math"), other, "expected an e-graph")
         self.expect_refused(self.run_tessera("snapshot", "export", "bad.json"), "bad.json: found a file of another")
 
     @unittest.skipUnless(pathlib.Path("/usr/bin/python3").exists() and
