@@ -60,7 +60,8 @@ struct GraphShare {
   std::vector<std::uint64_t> child;            // e-classes
 };
 
-// A share whose columns are whole owns all positions; and what one rank of so many owns of it.
+// A share whose columns are whole owns all positions; and what one rank of so many owns of it (positions that a column
+// holds must be in order there).
 void own_everything(GraphShare& share);
 void keep_even_share(GraphShare& whole, int rank, int ranks);
 

@@ -3,8 +3,10 @@
 // itself is left out: behind a seal that matches it sees only what was written.
 #include <xxhash.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
-#include <cstring>
+#include <cstdio>
 #include <string>
 
 #include "engine/base/check.hpp"
@@ -72,6 +74,7 @@ SearchState state_from(Bytes bytes) {
     share.class_data_stamp.push_back(static_cast<std::uint32_t>(bytes.next()));
   }
   for (std::uint64_t v = 0; v < sizes.values; ++v) share.value_begin.push_back(bytes.below(sizes.words));
+  std::ranges::sort(share.value_begin);  // or read_snapshot() has refused it
   for (std::uint64_t w = 0; w < sizes.words; ++w) share.word.push_back(static_cast<std::int64_t>(bytes.next()));
   const bool is_careless = bytes.next() == 255;
   for (std::uint64_t r = 0; r < sizes.rows; ++r) {
