@@ -154,7 +154,8 @@ SnapshotSeal parse_seal(const std::string& text, const std::string& file) {
   // A damaged first line of a snapshot is told from another kind of file by the line after it.
   const std::size_t first = text.find('\n');
   const bool is_ours = text.starts_with(kMagic);
-  if (!is_ours && (first == std::string::npos || text.compare(first, 8, "\nformat ") != 0))
+  const bool is_named = text.starts_with(kMagic.substr(0, kMagic.size() - 1));
+  if (!is_ours && !is_named && (first == std::string::npos || text.compare(first, 8, "\nformat ") != 0))
     refuse(file, "found a file of another kind, expected a snapshot (it does not begin with 'TESSERA SNAPSHOT')");
   if (text.size() < kSealBytes)
     refuse(file, fmt::format("the file is cut off: found {} bytes, expected at least {}", text.size(), kSealBytes));
