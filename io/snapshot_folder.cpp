@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "snapshot-";
 constexpr std::string_view kSuffix = ".h5";
-constexpr std::string_view kUnfinished = ".h5.tmp";
+constexpr std::string_view kUnfinished = ".h5.tmp";  // and what MPI-IO puts beside it: ".h5.tmp-….lock"
 
 // Calls visit(path, name) for every entry; a folder that cannot be read has none.
 template <class Visit>
@@ -49,7 +49,7 @@ void remove_old_snapshots(const std::string& folder, std::size_t keep) {
 void remove_unfinished_snapshots(const std::string& folder) {
   std::vector<std::filesystem::path> found;
   for_each_entry(folder, [&](const std::filesystem::path& path, const std::string& name) {
-    if (name.starts_with(kPrefix) && name.ends_with(kUnfinished)) found.push_back(path);
+    if (name.starts_with(kPrefix) && name.find(kUnfinished) != std::string::npos) found.push_back(path);
   });
   std::error_code ignored;
   for (const std::filesystem::path& path : found) std::filesystem::remove(path, ignored);

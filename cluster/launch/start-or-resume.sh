@@ -1,0 +1,63 @@
+#!/bin/bash
+# Starts a search that keeps snapshots, or takes it up where its newest snapshot left it. The same command every time:
+# what the job scripts share, and enough by itself on a workstation.
+#   cluster/launch/start-or-resume.sh search mobilenet-v1 --array 64x64
+#   KEEP=keep LAUNCHER="mpirun -np 4" cluster/launch/start-or-resume.sh search big.relay
+# Settings, by environment:
+#   KEEP      the folder of snapshots             (default snapshots)
+#   EVERY     a snapshot after this time          (default 10min)
+#   LAUNCHER  what starts the ranks, word by word (default none: one process)
+#   PROGRAM   the program                         (default build/release/bin/tessera beside this script)
+#   THREADS   of each rank                        (default: the program's choice)
+# USR1 (snapshot), USR2, TERM and INT (snapshot and stop) that reach this script are passed on to the ranks.
+# Ends with the program's exit code, and with 75 (run me again) also when the program failed but left a newer snapshot
+# than it found: then going on is worth a try, and cannot go on for ever.
+set -uo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+keep=${KEEP:-snapshots}
+program=${PROGRAM:-$here/../../build/release/bin/tessera}
+read -ra launcher <<<"${LAUNCHER:-}"
+
+if [[ $# -eq 0 ]]; then
+  echo "start-or-resume.sh: found no command, expected for example: search mobilenet-v1 --array 64x64" >&2
+  exit 2
+fi
+if [[ ! -x $program ]]; then
+  echo "start-or-resume.sh: found no program '$program', expected one built by scripts/build.sh release (see PROGRAM)" >&2
+  exit 2
+fi
+
+newest() {
+  local files=("$keep"/snapshot-*.h5)
+  if [[ -e ${files[0]} ]]; then echo "${files[-1]}"; fi   # iterations have leading zeros
+}
+
+found=$(newest)
+if [[ -n $found ]]; then
+  command=("$program" resume "$keep")
+else
+  command=("$program" "$@" --snapshot "$keep" --every "${EVERY:-10min}")
+fi
+given=" $* "
+if [[ -n ${THREADS:-} && ($given != *" --threads"* || -n $found) ]]; then command+=(--threads "$THREADS"); fi
+
+echo "start-or-resume.sh: ${launcher[*]} ${command[*]}"
+set -m   # a process group of its own: Ctrl-C reaches this script alone, which passes on what mpirun can live with
+"${launcher[@]}" "${command[@]}" </dev/null &
+child=$!
+set +m
+trap 'kill -USR1 $child 2>/dev/null' USR1
+trap 'kill -USR2 $child 2>/dev/null' USR2 TERM INT
+while :; do
+  wait "$child"
+  code=$?   # above 128 also when a signal came while waiting
+  if ! kill -0 "$child" 2>/dev/null; then break; fi
+done
+
+left=$(newest)
+if [[ $code -gt 2 && $code -ne 75 && -n $left && $left != "$found" ]]; then
+  echo "start-or-resume.sh: ended with code $code, but left ${left}: worth another try (75)" >&2
+  code=75
+fi
+exit "$code"

@@ -1,0 +1,228 @@
+#!/bin/bash
+# The job scripts of cluster/slurm on a real Slurm with 4 emulated nodes, from a clean machine by one command, as root:
+#   scripts/build.sh release tessera && tests/slurm/run.sh            installs Slurm if need be; some 5 minutes
+#   tests/slurm/run.sh --no-install CASE...    only these of: time_limit drained lost_slurmd lost_node models sweep
+# Every case submits a job, troubles it, and demands that it ends by itself with the result of a local run, leaving no
+# process and no temporary file. Exits with 77, saying why, where no nodes can be emulated.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit
+root=$PWD
+source scripts/mpi-environment.sh
+source tests/slurm/emulation.sh
+program=${TESSERA_PROGRAM:-$root/build/release/bin/tessera}
+
+all_cases=(time_limit drained lost_slurmd lost_node models sweep)
+install=yes
+cases=()
+for argument in "$@"; do
+  case $argument in
+    --no-install) install=no ;;
+    *)
+      if [[ " ${all_cases[*]} " != *" $argument "* ]]; then
+        echo "run.sh: found '$argument', expected --no-install or some of: ${all_cases[*]}" >&2
+        exit 2
+      fi
+      cases+=("$argument")
+      ;;
+  esac
+done
+if [[ ${#cases[@]} -eq 0 ]]; then cases=("${all_cases[@]}"); fi
+if [[ ! -x $program ]]; then
+  echo "run.sh: found no program '$program': scripts/build.sh release tessera" >&2
+  exit 2
+fi
+if [[ $install == yes && $(id -u) -eq 0 ]]; then emulation_install || echo "run.sh: the packages could not be installed"; fi
+obstacle=$(emulation_obstacle)
+if [[ -n $obstacle ]]; then
+  echo "SKIPPED: no Slurm was tested: $obstacle" >&2
+  exit 77
+fi
+
+# Many iterations, and a snapshot after each: half a minute or more of mostly writing, with a few hundred megabytes.
+search=(saturate math --iterations 160 --match-limit 300)
+export ROOT=$root PROGRAM=$program EVERY=1ms
+work=$(mktemp -d /tmp/tessera-slurm-XXXXXX)
+failures=0
+
+clean_up() {
+  emulation_stop
+  if [[ $failures -eq 0 ]]; then rm -rf "$work"; else echo "everything is left in $work"; fi
+}
+trap clean_up EXIT
+trap 'failures=1; exit 1' INT TERM
+
+fail() {
+  echo "FAILED: $current: $*" >&2
+  failures=$((failures + 1))
+  return 1
+}
+
+# --- what a job is doing ---
+
+field() { timeout 20 scontrol show job "$1" 2>/dev/null | grep -oP "(?<=\b$2=)\S+" | head -1; }
+
+# wait_until SECONDS WHAT COMMAND...: fails when that does not become true in time.
+wait_until() {
+  local end=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@"; do
+    if ((SECONDS >= end)); then
+      fail "waited in vain until $what"
+      return 1
+    fi
+    sleep 0.2
+  done
+}
+
+has_snapshots() { [[ $(find "$1" -name 'snapshot-*.h5' 2>/dev/null | wc -l) -ge 2 ]]; }
+is_run() { [[ $(field "$1" Restarts) -ge $2 && $(field "$1" JobState) == RUNNING ]]; }
+is_over() { [[ $(field "$1" JobState) =~ ^(COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL|OUT_OF_MEMORY|DEADLINE)$ ]]; }
+
+# What of a report is not to depend on the run: digest, reason, all counts.
+result_of() {
+  python3 - "$1" <<'PYTHON'
+import json, sys
+report = json.load(open(sys.argv[1], encoding="utf-8"))
+print(report["digest"], report["stop_reason"],
+      [(i["iteration"], i["enodes"], i["eclasses"], [(r["name"], r["matches"], r["unions"]) for r in i["rules"]])
+       for i in report["iterations"]])
+PYTHON
+}
+
+# submit OPTION...: a job of the search in a folder of its own; sets job and folder.
+submit() {
+  folder=$work/$current
+  mkdir -p "$folder"
+  job=$(cd "$folder" && KEEP=$folder/keep timeout 30 sbatch --parsable "$@" "$root/cluster/slurm/search.slurm" \
+    "${search[@]}" --report "$folder/report.json") || fail "sbatch refused the job"
+}
+
+# finished RESTARTS: the job ends within bounded time, having been requeued at least so often, with the right result.
+finished() {
+  wait_until 300 "the job is over" is_over "$job" || return
+  if [[ $(field "$job" JobState) != COMPLETED ]]; then fail "the job ended as $(field "$job" JobState)"; fi
+  if [[ $(field "$job" Restarts) -lt $1 ]]; then fail "found $(field "$job" Restarts) restarts, expected $1 or more"; fi
+  if [[ ! -f $folder/report.json ]]; then
+    fail "the job left no report"
+  elif [[ $(result_of "$folder/report.json") != "$expected" ]]; then
+    fail "the result is not that of the local run: digest $(result_of "$folder/report.json" | cut -d' ' -f1)"
+  fi
+  nothing_left
+  echo "  $(grep -h '^search.slurm: job' "$folder"/*.log | sed 's/^search.slurm: //' | paste -sd';')"
+  echo "  $(grep -c 'resumed from' "$folder"/*.log) resumed; $(grep -h '^stopped:' "$folder"/*.log)"
+}
+
+processes_left() {
+  local entry
+  for entry in /proc/[0-9]*; do
+    if [[ $(readlink "$entry/exe" 2>/dev/null) == "$program" && $(readlink "$entry/cwd" 2>/dev/null) == "$folder"* ]]; then
+      echo "${entry#/proc/}"
+    fi
+  done
+}
+none_left() { [[ -z $(processes_left) ]]; }
+
+# No orphans; in the folder of snapshots nothing but whole ones.
+nothing_left() {
+  wait_until 30 "no rank is left: $(processes_left | paste -sd' ')" none_left
+  local files
+  files=$(find "$folder" -path '*keep*' -type f ! -name 'snapshot-*.h5'; find "$folder" -name '*.tmp')
+  if [[ -n $files ]]; then fail "left behind: $files"; fi
+  "$program" snapshot verify "$(find "$folder" -name 'snapshot-*.h5' | sort | tail -1)" >/dev/null || fail "torn snapshot"
+}
+
+# --- the cases ---
+
+# Slurm's clock runs out: USR2 comes ahead of it, the job takes a snapshot and requeues itself.
+time_limit() {
+  submit --nodes=4 --ntasks=4 --time=1 --signal=B:USR2@45 || return
+  finished 1
+  grep -q 'interrupted after a snapshot' "$folder"/*.log || fail "the job was not interrupted by the signal"
+}
+
+# A node is to be repaired: no new work for it, and the job is asked to move.
+drained() {
+  submit --nodes=3 --ntasks=3 || return
+  wait_until 60 "there are snapshots" has_snapshots "$folder/keep" || return
+  local node
+  node=$(timeout 20 scontrol show hostnames "$(field "$job" NodeList)" | head -1)
+  scontrol update nodename="$node" state=drain reason=repair || fail "$node cannot be drained"
+  touch "$folder/keep/STOP"
+  wait_until 90 "the job runs again" is_run "$job" 1 || return
+  if scontrol show hostnames "$(field "$job" NodeList)" | grep -qx "$node"; then fail "it runs on the drained node $node"; fi
+  scontrol update nodename="$node" state=resume
+  finished 1
+}
+
+# A node's slurmd is gone, its ranks are not: Slurm gives the node up and requeues the job.
+lost_slurmd() {
+  submit --nodes=2 --ntasks=4 --overcommit || return
+  wait_until 60 "there are snapshots" has_snapshots "$folder/keep" || return
+  local node
+  node=$(timeout 20 scontrol show hostnames "$(field "$job" NodeList)" | tail -1)
+  kill -KILL "$(cat "$emulation_dir/slurmd.$node.pid")"
+  wait_until 90 "the job runs again" is_run "$job" 1 || return
+  if scontrol show hostnames "$(field "$job" NodeList)" | grep -qx "$node"; then fail "it runs on the lost node $node"; fi
+  finished 1
+  emulation_node_off "$node"
+  emulation_node_on "$node"
+  emulation_wait_for_nodes 4 || fail "node $node does not come back"
+}
+
+# A plug is pulled: all processes of a node are gone at once.
+lost_node() {
+  submit --nodes=2 --ntasks=2 || return
+  wait_until 60 "there are snapshots" has_snapshots "$folder/keep" || return
+  local node
+  node=$(timeout 20 scontrol show hostnames "$(field "$job" NodeList)" | tail -1)
+  emulation_node_off "$node"
+  wait_until 90 "the job runs again" is_run "$job" 1 || return
+  finished 1
+  emulation_node_on "$node"
+  emulation_wait_for_nodes 4 || fail "node $node does not come back"
+}
+
+# An array over two models.
+models() {
+  folder=$work/models
+  mkdir -p "$folder"
+  printf '# two models\nsearch mobilenet-v1:0.25:32 --no-verify\n\nsaturate math --iterations 8\n' >"$folder/list"
+  job=$(cd "$folder" && OUT=$folder/out timeout 30 sbatch --parsable --array=1-2 --ntasks=2 \
+    "$root/cluster/slurm/models.slurm" list) || fail "sbatch refused the array"
+  wait_until 120 "the first is over" is_over "${job}_1"
+  wait_until 120 "the second is over" is_over "${job}_2"
+  "$program" search mobilenet-v1:0.25:32 --no-verify --quiet --out "$folder/local" >/dev/null
+  cmp "$folder/local/program.glenside" "$folder/out/1/program.glenside" || fail "another program than the local run's"
+  "$program" saturate math --iterations 8 --quiet --report "$folder/local/math.json" >/dev/null
+  [[ $(result_of "$folder/local/math.json") == "$(result_of "$folder/out/2/report.json")" ]] || fail "another result"
+  nothing_left
+}
+
+# The scaling sweep, as small as it gets.
+sweep() {
+  folder=$work/sweep
+  mkdir -p "$folder"
+  local jobs
+  jobs=$(OUT=$folder/out SBATCH="timeout 30 sbatch --parsable --output=$folder/%j.log" WORKLOAD=sums MODE=strong \
+    REPETITIONS=1 cluster/slurm/scaling-sweep.sh 1 2) || fail "the sweep could not be submitted"
+  for job in $jobs; do
+    wait_until 120 "job $job is over" is_over "$job"
+    if [[ $(field "$job" JobState) != COMPLETED ]]; then fail "job $job: $(tail -n 3 "$folder/$job.log")"; fi
+  done
+  [[ $(tail -n +2 "$folder/out/2/summary.csv" | wc -l) -eq 2 ]] || fail "expected 1 and 2 ranks in out/2/summary.csv"
+  none_left || fail "ranks are left"
+}
+
+current=local
+"$program" "${search[@]}" --quiet --report "$work/expected.json" >/dev/null || exit 1
+expected=$(result_of "$work/expected.json")
+echo "local run: digest ${expected%% *}"
+emulation_start "$work/cluster" 4 || { fail "no Slurm could be started; see $work/cluster"; exit 1; }
+for current in "${cases[@]}"; do
+  before=$failures
+  begin=$SECONDS
+  "$current"
+  if [[ $failures -eq $before ]]; then echo "passed: $current ($((SECONDS - begin)) s)"; fi
+done
+echo "$((${#cases[@]})) cases, $failures failures"
+[[ $failures -eq 0 ]]
