@@ -1,6 +1,8 @@
 // tessera: reads its options, joins the job's ranks, runs one command, and turns the outcome into an exit code.
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <string>
 #include <variant>
 
 #include "cluster/log.hpp"
@@ -8,6 +10,7 @@
 #include "cluster/mpi_session.hpp"
 #include "cluster/options.hpp"
 #include "cluster/run_loop.hpp"
+#include "cluster/run_status.hpp"
 #include "cluster/snapshot_command.hpp"
 #include "cluster/world.hpp"
 #include "io/snapshot.hpp"
@@ -25,6 +28,11 @@ int main(int argc, char** argv) {
       Options options = std::get<Options>(parsed);
       if (options.command == Command::kSnapshot) return session.rank() == 0 ? look_at_snapshot(options) : kExitDone;
       if (options.command == Command::kResume) options = resumed_options(options, snapshot_arguments(options.input));
+      RunStatus::of_process().enter(0, "read");
+      const int unwatched = session.watch(std::chrono::milliseconds(options.stall_limit_ms));
+      if (unwatched > 0 && session.rank() == 0)
+        print_error("warning: " + std::to_string(unwatched) + " of " + std::to_string(session.size()) +
+                    " ranks cannot connect to rank 0: if one of them is lost, the run may wait for it for ever");
       return run_ranks(options, session, [&](Exchange& exchange, const Resources& resources) {
         const bool writes = options.command == Command::kSearch && exchange.rank() == 0;
         Log log({exchange.rank(), options.verbosity, writes ? options.out : std::filesystem::path{}});

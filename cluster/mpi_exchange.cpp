@@ -33,6 +33,18 @@ MPI_Op operation(Reduction reduction) {
   return MPI_OP_NULL;
 }
 
+// A collective call: its time is counted, and whoever watches the ranks knows that this one waits.
+class Call {
+ public:
+  explicit Call(double& seconds) : timer_(seconds) { RunStatus::of_process().begin_call(); }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+  ~Call() { RunStatus::of_process().end_call(); }
+
+ private:
+  CallTimer timer_;
+};
+
 // Sets inbox.offset from the sizes and makes room for the bytes.
 void open(Inbox& inbox, std::span<const std::uint64_t> sizes) {
   inbox.offset.resize(sizes.size() + 1);
@@ -69,7 +81,7 @@ MpiExchange::~MpiExchange() {
 }
 
 void MpiExchange::all_to_all(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) {
-  const CallTimer timer(traffic_.wait_seconds);
+  const Call call(traffic_.wait_seconds);
   CHECK(outgoing.size() == static_cast<std::size_t>(size_));
   if (sparse_)
     exchange_sparse(outgoing, inbox);
@@ -212,7 +224,7 @@ void MpiExchange::count_received(std::uint64_t bytes) {
 }
 
 void MpiExchange::all_reduce(std::span<std::uint64_t> values, Reduction reduction) {
-  const CallTimer timer(traffic_.wait_seconds);
+  const Call call(traffic_.wait_seconds);
   CHECK(values.size() <= kLargestCount);
   if (!values.empty()) {
     check_mpi(MPI_Allreduce(MPI_IN_PLACE, values.data(), static_cast<int>(values.size()), MPI_UINT64_T,
@@ -223,7 +235,7 @@ void MpiExchange::all_reduce(std::span<std::uint64_t> values, Reduction reductio
 }
 
 void MpiExchange::all_gather(std::span<const std::byte> mine, Inbox& all) {
-  const CallTimer timer(traffic_.wait_seconds);
+  const Call call(traffic_.wait_seconds);
   const std::uint64_t length = mine.size();
   check_mpi(MPI_Allgather(&length, 1, MPI_UINT64_T, received_.data(), 1, MPI_UINT64_T, world_), "MPI_Allgather");
   open(all, received_);

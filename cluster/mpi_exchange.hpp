@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "cluster/exchange_way.hpp"
+#include "cluster/run_status.hpp"
 #include "cluster/sparse_messages.hpp"
 #include "partition/exchange.hpp"
 
@@ -45,6 +46,10 @@ class MpiExchange final : public Exchange {
   // Throws Error(kInternal), on all ranks, when all bytes together exceed 2 GiB.
   void all_gather(std::span<const std::byte> mine, Inbox& all) override;
   [[nodiscard]] const Traffic& traffic() const override { return traffic_; }
+  // So that a failure can be placed.
+  void enter_phase(std::uint32_t iteration, const char* phase) override {
+    RunStatus::of_process().enter(iteration, phase);
+  }
 
  private:
   [[nodiscard]] bool is_packed(std::uint64_t length) const { return length <= limits_.packed; }

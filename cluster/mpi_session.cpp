@@ -1,5 +1,7 @@
 #include "cluster/mpi_session.hpp"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -9,6 +11,8 @@
 #include <thread>
 
 #include "cluster/mpi_exchange.hpp"
+#include "cluster/run_status.hpp"
+#include "engine/base/check.hpp"
 #include "engine/base/error.hpp"
 #include "partition/local_exchange.hpp"
 
@@ -26,14 +30,15 @@ bool launched() {
   return false;
 }
 
-// One write, so that the lines of several ranks do not mix.
+MpiSession* failing_session = nullptr;  // whose process a broken invariant ends
+
+}  // namespace
+
 void print_error(const std::string& text) {
   const std::string line = "tessera: " + text + "\n";
   std::fwrite(line.data(), 1, line.size(), stderr);
   std::fflush(stderr);
 }
-
-}  // namespace
 
 void check_mpi(int result, std::string_view call) {
   if (result == MPI_SUCCESS) return;
@@ -71,7 +76,37 @@ void MpiSession::start(int* argc, char*** argv) {
   check_mpi(MPI_Comm_free(&machine), "MPI_Comm_free");
 }
 
+int MpiSession::watch(std::chrono::milliseconds silence) {
+  if (size_ > 1) {
+    int first_is_here = rank_ == 0 ? 1 : 0;
+    MPI_Comm machine = MPI_COMM_NULL;
+    check_mpi(MPI_Comm_split_type(world_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &machine), "MPI_Comm_split_type");
+    check_mpi(MPI_Allreduce(MPI_IN_PLACE, &first_is_here, 1, MPI_INT, MPI_MAX, machine), "MPI_Allreduce");
+    check_mpi(MPI_Comm_free(&machine), "MPI_Comm_free");
+    watch_ = std::make_unique<RankWatch>(WatchSettings{world_, first_is_here != 0, silence});
+  }
+  failing_session = this;
+  set_check_handler([](const char* text) { failing_session->tell(text); });
+  std::set_terminate([] {
+    std::string text = "ended by an exception that nobody caught";
+    try {
+      if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
+    } catch (const std::exception& error) {
+      text += std::string(": ") + error.what();
+    } catch (...) {
+    }
+    failing_session->tell(text);
+    std::abort();
+  });
+  return watch_ ? watch_->unwatched() : 0;
+}
+
 MpiSession::~MpiSession() {
+  if (failing_session == this) {
+    set_check_handler(nullptr);
+    std::set_terminate(nullptr);
+    failing_session = nullptr;
+  }
   if (!started_) return;
   if (failures_ != MPI_COMM_NULL) MPI_Comm_free(&failures_);
   if (world_ != MPI_COMM_NULL) MPI_Comm_free(&world_);
@@ -130,14 +165,26 @@ int MpiSession::run(const std::function<int()>& body) {
     text = "unknown exception";
   }
   if (all_ranks_failed()) {
-    if (rank_ == 0) print_error(text);
+    // What the user got wrong is wrong wherever the run was.
+    if (rank_ == 0) print_error(code == 2 ? text : RunStatus::of_process().explained(text));
     return code;
   }
+  text = named(RunStatus::of_process().explained(text));
+  if (watch_ && watch_->tell(text, code)) ::_exit(code);
   // A lower rank that failed too speaks and aborts this one; unless it ended before it could.
   if (lower_rank_failed()) std::this_thread::sleep_for(std::chrono::seconds(5));
-  print_error("rank " + std::to_string(rank_) + " of " + std::to_string(size_) + ": " + text);
+  print_error(text);
   MPI_Abort(MPI_COMM_WORLD, code);
   return code;
+}
+
+std::string MpiSession::named(const std::string& text) const {
+  return size_ == 1 ? text : "rank " + std::to_string(rank_) + " of " + std::to_string(size_) + ": " + text;
+}
+
+void MpiSession::tell(const std::string& what) const {
+  const std::string text = named(RunStatus::of_process().explained(what));
+  if (!watch_ || !watch_->tell(text, 3)) print_error(text);
 }
 
 }  // namespace tessera

@@ -7,11 +7,14 @@
 
 #include <mpi.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "cluster/exchange_way.hpp"
+#include "cluster/rank_watch.hpp"
 #include "partition/exchange.hpp"
 
 namespace tessera {
@@ -49,9 +52,15 @@ class MpiSession {
   // `way` on all ranks. Must end before the session.
   [[nodiscard]] std::unique_ptr<Exchange> make_exchange(ExchangeWay way = ExchangeWay::kAuto);
 
+  // Collective, at most once: from here to the session's end a rank that is lost ends the job, on every rank, with one
+  // message and exit code 3; as does a broken invariant or an exception that nobody caught. `silence`: after how long a
+  // rank that is not heard of counts as lost; 0: never (rank_watch.hpp). Returns how many ranks cannot be watched. A
+  // world of one rank only has its broken invariants explained.
+  int watch(std::chrono::milliseconds silence);
+
   // Runs the job: calls body on every rank and returns the exit code for main. An exception is printed to standard
   // error and becomes its exit code (exit_code_of): once, by rank 0, if all ranks failed (errors that were agreed on),
-  // and then MPI ends in good order; otherwise by the lowest rank that failed, which then aborts all ranks, since the
+  // and then MPI ends in good order; otherwise for the lowest rank that failed, and all ranks end at once, since the
   // others may wait for it forever. Rank 0's exit code should be that of all ranks; body sees to that.
   [[nodiscard]] int run(const std::function<int()>& body);
 
@@ -59,6 +68,8 @@ class MpiSession {
   void start(int* argc, char*** argv);
   [[nodiscard]] bool all_ranks_failed() const;
   [[nodiscard]] bool lower_rank_failed() const;
+  [[nodiscard]] std::string named(const std::string& text) const;
+  void tell(const std::string& what) const;  // of this rank's end, from any thread
 
   bool started_ = false;
   MPI_Comm world_ = MPI_COMM_NULL;     // for exchanges
@@ -67,7 +78,11 @@ class MpiSession {
   int size_ = 1;
   int local_rank_ = 0;
   int local_size_ = 1;
+  std::unique_ptr<RankWatch> watch_;
 };
+
+// "tessera: text" and a line's end on standard error, in one write, so that the lines of several ranks do not mix.
+void print_error(const std::string& text);
 
 // The program's exit code for an exception: 2 for what the user can mend (Error kInput), 3 for the rest.
 [[nodiscard]] int exit_code_of(const std::exception& error);

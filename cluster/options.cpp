@@ -153,6 +153,11 @@ const Entry kTable[] = {
      "how ranks under mpirun exchange messages: dense: all with all in every superstep; sparse: only those that have "
      "something to send; auto: dense below 64 ranks (default); results do not depend on it",
      set_exchange},
+    {"--stall-limit", "D", kOnBoth, false, kMachine,
+     "end the run when a rank under mpirun is not heard of for this time, or when all wait for each other for 15 times "
+     "as "
+     "long: its machine or the network stands still (default 20s; 0: wait for ever)",
+     [](Options& o, const std::string& v) { o.stall_limit_ms = parse_duration_ms(v); }},
     {"--virtual-ranks", "N", kOnBoth, false, kMachine,
      "divide the e-graph among N ranks within this process, a thread each: to study a distributed run without mpirun",
      [](Options& o, const std::string& v) {

@@ -91,6 +91,9 @@ struct Options {
   PlacementPolicy placement = PlacementPolicy::kNeighbour;
   ExchangeWay exchange = ExchangeWay::kAuto;  // of the ranks that mpirun started
 
+  // After so long a rank that is not heard of ends the run; 0: never.
+  std::uint64_t stall_limit_ms = 20'000;
+
   // Snapshots
   std::filesystem::path snapshot;      // the folder; empty: none are taken
   std::uint64_t every_ms = 0;          // 0: not by time

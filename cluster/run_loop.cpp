@@ -8,6 +8,7 @@
 #include "cluster/model_search.hpp"
 #include "cluster/progress.hpp"
 #include "cluster/rule_selection.hpp"
+#include "cluster/run_status.hpp"
 #include "cluster/search_record.hpp"
 #include "cluster/snapshot_keeper.hpp"
 #include "cluster/verification.hpp"
@@ -52,6 +53,9 @@ class SearchRun {
     extract();
     keeper_->close();
     int code = kExitDone;
+    // What rank 0 does alone, while the others wait for it.
+    if (options_.verify)
+      RunStatus::of_process().enter(static_cast<std::uint32_t>(search_->iterations().size()), "verify");
     if (leads_) {
       describe();
       if (options_.verify) verify();

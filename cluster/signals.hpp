@@ -4,6 +4,9 @@
 // (mpirun forwards USR1 and USR2 to its ranks; TERM and INT make it end them within a second or so.)
 #pragma once
 
+#include <chrono>
+#include <optional>
+
 namespace tessera {
 
 enum Request : unsigned { kRequestSnapshot = 1, kRequestStop = 2, kRequestReport = 4 };
@@ -23,5 +26,16 @@ class SignalWatch {
  private:
   bool installed_ = false;
 };
+
+// SIGTERM where no SignalWatch is: noted first and heeded a moment later, so that whoever watches the ranks can still
+// say why it came (mpirun sends it to all when one rank has died). From one call to the other; before a SignalWatch
+// begins and after it ended.
+void catch_termination();
+void release_termination();
+// When SIGTERM came, if it did.
+[[nodiscard]] std::optional<std::chrono::steady_clock::time_point> termination_asked();
+// Whether SIGTERM is only noted, so that somebody has to end the process; and how: as if it had never been caught.
+[[nodiscard]] bool terminates_by_default();
+void end_by_termination();
 
 }  // namespace tessera

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cluster/progress.hpp"
+#include "cluster/run_status.hpp"
 #include "cluster/search_record.hpp"
 #include "engine/base/kill_point.hpp"
 #include "engine/rule/rule_parser.hpp"
@@ -64,8 +65,9 @@ std::string rules_digest(const std::vector<Rule>& rules, const SymbolTable& symb
 
 SnapshotKeeper::SnapshotKeeper(const Options& options, const Resources& resources, Exchange& exchange, Log& log)
     : options_(options), resources_(resources), exchange_(exchange), log_(log) {
-  if (!active()) return;
   const std::string folder = options.snapshot.string();
+  RunStatus::of_process().keep(folder, std::nullopt);
+  if (!active()) return;
   std::string failure;
   if (leads()) {
     std::error_code error;
@@ -135,6 +137,7 @@ void SnapshotKeeper::resume(std::vector<NamedClass>& roots) {
                   Where{file});
     roots = std::move(found);
     saved_ = tried_ = iteration;
+    RunStatus::of_process().keep(options_.snapshot.string(), saved_);
     if (leads())
       log_.info("resumed from {}: iteration {}, {} e-nodes in {} e-classes, {:.1f} s used before", file, iteration,
                 with_separators(search_->enodes()), with_separators(search_->eclasses()), used);
@@ -216,6 +219,7 @@ void SnapshotKeeper::take() {
   if (saved_ && *saved_ == iteration) return;
   tried_ = iteration;
   last_ = Clock::now();
+  RunStatus::of_process().enter(iteration, "snapshot");
   try {
     SearchState state = export_state(*search_, roots_);
     if (progress_) state.progress = progress_();
@@ -223,6 +227,7 @@ void SnapshotKeeper::take() {
   } catch (const Error& error) {
     warn_of(error, iteration);
   }
+  RunStatus::of_process().enter(iteration, "");
 }
 
 void SnapshotKeeper::begin_writing(const std::string& path, SearchState state) {
@@ -260,6 +265,7 @@ void SnapshotKeeper::look_after(bool wait) {
     while (wait && !writing_->done());
     if (writing_->done()) {
       saved_ = tried_;
+      RunStatus::of_process().keep(options_.snapshot.string(), saved_);
       longest_s_ = std::max(longest_s_, writing_->seconds());
       if (leads()) {
         remove_old_snapshots(options_.snapshot.string(), options_.keep);

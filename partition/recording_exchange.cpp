@@ -75,6 +75,7 @@ void RecordingExchange::enter_phase(std::uint32_t iteration, const char* phase) 
   close(StepCall::kNone, {});
   iteration_ = iteration;
   phase_ = phase;
+  inner_.enter_phase(iteration, phase);
 }
 
 void RecordingExchange::count_work(Work work, std::uint64_t amount) {

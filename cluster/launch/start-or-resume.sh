@@ -24,7 +24,7 @@ if [[ $# -eq 0 ]]; then
   exit 2
 fi
 if [[ ! -x $program ]]; then
-  echo "start-or-resume.sh: found no program '$program', expected one built by scripts/build.sh release (see PROGRAM)" >&2
+  echo "start-or-resume.sh: found no program '$program', expected one built by scripts/build.sh (see PROGRAM)" >&2
   exit 2
 fi
 
@@ -43,6 +43,12 @@ given=" $* "
 if [[ -n ${THREADS:-} && ($given != *" --threads"* || -n $found) ]]; then command+=(--threads "$THREADS"); fi
 
 echo "start-or-resume.sh: ${launcher[*]} ${command[*]}"
+# The program notes in it that a rank failed: an mpirun that waits for a machine that is gone has to be ended by force,
+# and then its exit code tells nothing.
+note=$(mktemp "${TMPDIR:-/tmp}/tessera-note-XXXXXX")
+trap 'rm -f "$note"' EXIT
+export TESSERA_FAILURE_NOTE=$note
+
 set -m   # a process group of its own: Ctrl-C reaches this script alone, which passes on what mpirun can live with
 "${launcher[@]}" "${command[@]}" </dev/null &
 child=$!
@@ -56,6 +62,7 @@ while :; do
 done
 
 left=$(newest)
+if [[ $code -eq 1 && -s $note ]]; then code=3; fi
 if [[ $code -gt 2 && $code -ne 75 && -n $left && $left != "$found" ]]; then
   echo "start-or-resume.sh: ended with code $code, but left ${left}: worth another try (75)" >&2
   code=75

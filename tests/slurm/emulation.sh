@@ -1,9 +1,9 @@
 #!/bin/bash
-# A real Slurm with emulated nodes n1..nN on this machine, for tests; to be sourced, as root, without systemd. All that it
-# makes is in one folder and in daemons that emulation_stop ends: its own munge key and socket, its own ports.
+# A real Slurm with emulated nodes n1..nN on this machine, for tests; to be sourced, as root, without systemd. All that
+# it makes is in one folder and in daemons that emulation_stop ends: its own munge key and socket, its own ports.
 #   emulation_start DIR NODES; export SLURM_CONF   …   emulation_stop
-# Every node is a slurmd with a UTS name of its own (by which Open MPI tells machines apart: ranks of different nodes talk
-# over TCP) and a temporary folder of its own (in which Slurm's pmix plugin keeps its sockets).
+# Every node is a slurmd with a UTS name of its own (by which Open MPI tells machines apart: ranks of different nodes
+# talk over TCP) and a temporary folder of its own (in which Slurm's pmix plugin keeps its sockets).
 
 emulation_packages=(slurm-wlm munge libpmix2)
 
@@ -50,8 +50,8 @@ emulation_start() {
   dd if=/dev/urandom of="$emulation_dir/munge/key" bs=128 count=1 status=none
   chmod 600 "$emulation_dir/munge/key"
   munged --force --key-file="$emulation_dir/munge/key" --socket="$emulation_dir/munge/socket" \
-    --pid-file="$emulation_dir/munge/pid" --log-file="$emulation_dir/munge/log" --seed-file="$emulation_dir/munge/seed" \
-    2>/dev/null || return 1
+    --pid-file="$emulation_dir/munge/pid" --log-file="$emulation_dir/munge/log" \
+    --seed-file="$emulation_dir/munge/seed" 2>/dev/null || return 1
   # ReturnToService=2: a node that was down is taken back when its slurmd registers again. cred_expire: how long a
   # requeued job waits. RealMemory is what the controller plans with; every node sees the whole machine.
   cat >"$SLURM_CONF" <<CONF
@@ -85,7 +85,9 @@ SlurmdTimeout=$silent
 KillWait=5
 InactiveLimit=0
 SchedulerParameters=sched_interval=5,batch_sched_delay=1
-NodeName=n[1-$emulation_nodes] NodeHostname=$host NodeAddr=127.0.0.1 Port=[$((first_port + 1))-$((first_port + emulation_nodes))] CPUs=2 Boards=1 SocketsPerBoard=1 CoresPerSocket=2 ThreadsPerCore=1 RealMemory=1000 State=UNKNOWN
+NodeName=n[1-$emulation_nodes] NodeHostname=$host NodeAddr=127.0.0.1 \
+Port=[$((first_port + 1))-$((first_port + emulation_nodes))] CPUs=2 Boards=1 \
+SocketsPerBoard=1 CoresPerSocket=2 ThreadsPerCore=1 RealMemory=1000 State=UNKNOWN
 PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 CONF
   mkdir -p "$emulation_dir/tmp"

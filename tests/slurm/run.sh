@@ -31,7 +31,9 @@ if [[ ! -x $program ]]; then
   echo "run.sh: found no program '$program': scripts/build.sh release tessera" >&2
   exit 2
 fi
-if [[ $install == yes && $(id -u) -eq 0 ]]; then emulation_install || echo "run.sh: the packages could not be installed"; fi
+if [[ $install == yes && $(id -u) -eq 0 ]]; then
+  emulation_install || echo "run.sh: the packages could not be installed"
+fi
 obstacle=$(emulation_obstacle)
 if [[ -n $obstacle ]]; then
   echo "SKIPPED: no Slurm was tested: $obstacle" >&2
@@ -76,6 +78,7 @@ wait_until() {
 
 has_snapshots() { [[ $(find "$1" -name 'snapshot-*.h5' 2>/dev/null | wc -l) -ge 2 ]]; }
 is_run() { [[ $(field "$1" Restarts) -ge $2 && $(field "$1" JobState) == RUNNING ]]; }
+runs_on() { timeout 20 scontrol show hostnames "$(field "$job" NodeList)" | grep -qx "$1"; }
 is_over() { [[ $(field "$1" JobState) =~ ^(COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL|OUT_OF_MEMORY|DEADLINE)$ ]]; }
 
 # What of a report is not to depend on the run: digest, reason, all counts.
@@ -115,9 +118,8 @@ finished() {
 processes_left() {
   local entry
   for entry in /proc/[0-9]*; do
-    if [[ $(readlink "$entry/exe" 2>/dev/null) == "$program" && $(readlink "$entry/cwd" 2>/dev/null) == "$folder"* ]]; then
-      echo "${entry#/proc/}"
-    fi
+    if [[ $(readlink "$entry/exe" 2>/dev/null) != "$program" ]]; then continue; fi
+    if [[ $(readlink "$entry/cwd" 2>/dev/null) == "$folder"* ]]; then echo "${entry#/proc/}"; fi
   done
 }
 none_left() { [[ -z $(processes_left) ]]; }
@@ -128,7 +130,8 @@ nothing_left() {
   local files
   files=$(find "$folder" -path '*keep*' -type f ! -name 'snapshot-*.h5'; find "$folder" -name '*.tmp')
   if [[ -n $files ]]; then fail "left behind: $files"; fi
-  "$program" snapshot verify "$(find "$folder" -name 'snapshot-*.h5' | sort | tail -1)" >/dev/null || fail "torn snapshot"
+  "$program" snapshot verify "$(find "$folder" -name 'snapshot-*.h5' | sort | tail -1)" >/dev/null ||
+    fail "the last snapshot is not whole"
 }
 
 # --- the cases ---
@@ -149,7 +152,7 @@ drained() {
   scontrol update nodename="$node" state=drain reason=repair || fail "$node cannot be drained"
   touch "$folder/keep/STOP"
   wait_until 90 "the job runs again" is_run "$job" 1 || return
-  if scontrol show hostnames "$(field "$job" NodeList)" | grep -qx "$node"; then fail "it runs on the drained node $node"; fi
+  if runs_on "$node"; then fail "it runs on the drained node $node"; fi
   scontrol update nodename="$node" state=resume
   finished 1
 }
@@ -162,7 +165,7 @@ lost_slurmd() {
   node=$(timeout 20 scontrol show hostnames "$(field "$job" NodeList)" | tail -1)
   kill -KILL "$(cat "$emulation_dir/slurmd.$node.pid")"
   wait_until 90 "the job runs again" is_run "$job" 1 || return
-  if scontrol show hostnames "$(field "$job" NodeList)" | grep -qx "$node"; then fail "it runs on the lost node $node"; fi
+  if runs_on "$node"; then fail "it runs on the lost node $node"; fi
   finished 1
   emulation_node_off "$node"
   emulation_node_on "$node"
