@@ -329,6 +329,13 @@ TEST(Machine, ThisOneIsKnown) {
   EXPECT_EQ(this_machine(0).local_ranks, 1);
 }
 
+TEST(Options, StallLimit) {
+  EXPECT_EQ(accepted({"search"}).stall_limit_ms, 20'000U);
+  EXPECT_EQ(accepted({"saturate", "math", "--stall-limit", "2min"}).stall_limit_ms, 120'000U);
+  EXPECT_EQ(accepted({"search", "--stall-limit", "0"}).stall_limit_ms, 0U);
+  EXPECT_THAT(refused({"search", "--stall-limit", "soon"}), HasSubstr("--stall-limit"));
+}
+
 TEST(Options, Snapshots) {
   const Options options =
       accepted({"search", "--snapshot", "kept", "--every", "90s", "--every-iterations", "5", "--keep", "7"});
