@@ -5,8 +5,8 @@
 
 Every namespace gets an Ethernet device eth0 (a TAP), whose other end is this process. Number I of the namespaces, from
 0, is to have the address 02:00:00:00:00:I. A frame is delivered DELAY_MS later. While there is a file FOLDER/cut,
-frames between the namespaces whose numbers are in it (separated by spaces) and the others vanish, in both directions, as
-in a cable that was cut somewhere behind a switch: no device goes down, nobody is told.
+frames between the namespaces whose numbers are in it (separated by spaces) and the others vanish, in both directions,
+as in a cable that was cut somewhere behind a switch: no device goes down, nobody is told.
 """
 
 import collections
