@@ -87,6 +87,7 @@ SnapshotKeeper::SnapshotKeeper(const Options& options, const Resources& resource
 void SnapshotKeeper::watch(SearchOptions& search_options) {
   if (!active()) return;
   search_options.interrupt = [this] { return at_boundary(); };
+  search_options.between = [this] { within_iteration(); };
   search_options.passing_bytes = [this](bool wait) { return held_bytes(wait); };
 }
 
@@ -210,6 +211,15 @@ std::optional<StopReason> SnapshotKeeper::at_boundary() {
   if (now || ((requests & kDueByTime) != 0 && !writing_)) take();
   if ((requests & kRequestStop) != 0) return StopReason::kInterrupted;
   return std::nullopt;
+}
+
+// A snapshot whose blocks are written gets its name soon, however long the iteration is that is under way.
+void SnapshotKeeper::within_iteration() {
+  if (!writing_) return;
+  std::uint64_t busy = writing_->busy() ? 1 : 0;
+  exchange_.name_step("snapshot");
+  exchange_.all_reduce(std::span(&busy, 1), Reduction::kMax);
+  if (busy == 0) look_after(false);
 }
 
 void SnapshotKeeper::take() {

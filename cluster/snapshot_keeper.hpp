@@ -65,6 +65,7 @@ class SnapshotKeeper {
   void resume(std::vector<NamedClass>& roots);
   void check_origin(const Snapshot& snapshot) const;
   std::optional<StopReason> at_boundary();
+  void within_iteration();
   [[nodiscard]] unsigned requested_by_files() const;
   [[nodiscard]] bool due() const;  // now, whatever is still being written
   [[nodiscard]] bool due_by_time() const;

@@ -27,10 +27,10 @@ struct ApplyResult {
 };
 
 // Collective. `apply[r]`: whether rule r's matches are applied. graph.iteration is the iteration under way.
-// `must_stop(bytes)` is asked before every slice, with the bytes that tables will take at once when they next grow; if
-// it says yes on any rank, what is left is not applied. The e-graph is whole then, but what it holds depends on where
-// that was.
-// Throws Error(kInput) on all ranks when a computed attribute cannot be evaluated (names rule and reason).
+// `must_stop(bytes)` is asked before every slice, by all ranks as often, with the bytes that tables will take at once
+// when they next grow; if it says yes on any rank, what is left is not applied. The e-graph is whole then, but what it
+// holds depends on where that was. Throws Error(kInput) on all ranks when a computed attribute cannot be evaluated
+// (names rule and reason).
 ApplyResult run_apply_phase(
     Partition& partition, std::span<const RulePlan> plans, std::span<const char> apply, MatchResult& matches,
     const std::function<bool(std::size_t)>& must_stop = [](std::size_t) { return false; });

@@ -247,8 +247,10 @@ void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector
   ApplyResult applied;
   {
     PhaseTimer timer(partition_.exchange, record, Phase::kApply);
-    applied = run_apply_phase(partition_, plans_, apply, matches,
-                              [this](std::size_t growth) { return out_of_time() || memory_left() <= growth; });
+    applied = run_apply_phase(partition_, plans_, apply, matches, [this](std::size_t growth) {
+      if (options_.between) options_.between();
+      return out_of_time() || memory_left() <= growth;
+    });
     if (applied.stopped) stopped_ = any_rank(out_of_time()) ? StopReason::kTime : StopReason::kMemory;
     partition_.notify_homes();
     matches = {};
@@ -266,6 +268,7 @@ void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector
     partition_.exchange.name_step("any unions");
     if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&open, 1), Reduction::kMax);
     if (open == 0) break;
+    if (options_.between) options_.between();
     MergeResult merged;
     {
       PhaseTimer timer(partition_.exchange, record, Phase::kMerge);

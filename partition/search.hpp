@@ -38,6 +38,9 @@ struct SearchOptions {
   bool explain_plan = false;      // keeps what explain_plan() tells
   // Asked by all ranks before each iteration of run(); a reason to stop now, the same on every rank. May be empty.
   std::function<std::optional<StopReason>()> interrupt;
+  // Called by all ranks together between the phases of an iteration and between the slices of its apply phase. May be
+  // empty.
+  std::function<void()> between;
   // Bytes of this rank's memory that are not the search's and will soon be given back, or with `wait` have been: what
   // is left to the memory limit is reckoned without them, and they are waited for when it is reached. May be empty.
   std::function<std::uint64_t(bool wait)> passing_bytes;

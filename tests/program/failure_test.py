@@ -89,14 +89,15 @@ class ALostRank(FailureTest):
     def test_is_named_with_phase_and_how_to_go_on(self):
         expected = self.expected()
         for rank, point, phase in ((2, "rebuild:5:2", "rebuild"), (0, "match:6:0", "match"),
-                                   (1, "snapshot-written:3:1", "snapshot")):
+                                   (1, "snapshot-begun:3:1", "snapshot")):
             process = self.launch(*SEARCH, *KEPT, environment={"TESSERA_KILL_POINT": point})
             message = self.expect_end(process, KILLED, FAILURE)
             found = re.fullmatch(rf"tessera: lost rank {rank} of 3 \(\S+\) in iteration (\d+), phase {phase}: its "
                                  r"process ended; the last snapshot is of iteration (\d+); to go on: tessera resume "
                                  r"kept", message)
             self.assertIsNotNone(found, message)
-            self.assertEqual(int(found[1]), int(found[2]) + 1)
+            # The snapshot of the iteration before may still be on its way to disk.
+            self.assertIn(int(found[1]) - int(found[2]), (1, 2))
             self.expect_code(self.run_tessera("resume", "kept", ranks=2), DONE)
             self.assertEqual(self.result(), expected)
             self.assertEqual([p.name for p in (self.folder / "kept").iterdir() if not p.name.endswith(".h5")], [])
@@ -158,8 +159,9 @@ class Scripts(FailureTest):
 
     def test_a_loop_survives_what_ends_a_run(self):
         expected = self.expected()
-        # Every attempt loses a rank some iterations further on.
-        process = self.script(LOOP, *SEARCH, environment={"TESSERA_KILL_POINT": "rebuild:9:1"})
+        # Every attempt loses a rank some iterations further on; these are short, so each waits for its snapshot.
+        process = self.script(LOOP, *SEARCH, "--every-iterations", "1",
+                              environment={"TESSERA_KILL_POINT": "rebuild:9:1"})
         self.assertEqual(process.wait(timeout=120), DONE, self.text())
         self.assertEqual(self.result(), expected)
         self.assertGreaterEqual(self.text().count("lost rank 1 of 2"), 2)
@@ -167,10 +169,12 @@ class Scripts(FailureTest):
         self.assertIn("resumed from", self.text())
 
     def test_a_failure_without_progress_is_final(self):
+        process = self.launch(*SEARCH, *KEPT, environment={"TESSERA_KILL_POINT": "rebuild:9:1"})
+        self.expect_end(process, KILLED, FAILURE)
         process = self.script(LOOP, *SEARCH, environment={"TESSERA_KILL_POINT": "match:1:1", "EVERY": "1h"})
-        # The first snapshot, of the start, is progress; a second attempt makes none.
         self.assertIn(process.wait(timeout=60), (KILLED, FAILURE), self.text())
-        self.assertEqual(self.text().count("lost rank 1 of 2"), 2, self.text())
+        self.assertIn("resumed from", self.text())
+        self.assertEqual(self.text().count("lost rank 1 of 2"), 1, self.text())
 
     def test_signals_are_passed_on(self):
         process = self.script(START, *ENDLESS)

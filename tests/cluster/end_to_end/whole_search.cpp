@@ -15,6 +15,7 @@
 #include "io/program_writer.hpp"
 #include "io/snapshot.hpp"
 #include "io/snapshot_folder.hpp"
+#include "io/snapshot_write.hpp"
 #include "partition/digest.hpp"
 #include "partition/extraction.hpp"
 #include "partition/local_exchange.hpp"
@@ -74,10 +75,11 @@ void run(Search& search, std::span<const NamedClass> roots, const Leg& leg, Rank
   const auto keep = [&] {
     if (leg.states == nullptr && leg.folder.empty()) return;
     SearchState state = export_state(search, roots);
+    const std::uint32_t iteration = state.iteration;
     if (!leg.folder.empty())
-      write_snapshot(snapshot_path(leg.folder, state.iteration), {}, state, search.partition().exchange);
+      write_snapshot(snapshot_path(leg.folder, iteration), {}, state, search.partition().exchange);
     if (leg.states == nullptr) return;
-    (*leg.states)[state.iteration][static_cast<std::size_t>(search.partition().rank())] = std::move(state);
+    (*leg.states)[iteration][static_cast<std::size_t>(search.partition().rank())] = std::move(state);
   };
   keep();
   outcome.stop = search.run([&](const IterationRecord&) { keep(); });

@@ -59,8 +59,8 @@ TEST(MatchProgram, APartialMatchCarriesWhatIsReadLater) {
   const Compiled c("(rewrite r (f (g ?a) (g ?b)) ?b)");
   for (const MatchWalk& walk : c.program.walks) {
     if (walk.kind == Step::Kind::kScan || walk.kind == Step::Kind::kClasses) continue;
-    EXPECT_TRUE(std::ranges::any_of(
-        walk.carried, [&](const MatchWalk::Carried& carried) { return carried.reg == walk.from && carried.local; }));
+    EXPECT_TRUE(std::ranges::any_of(walk.carried,
+                                    [&](const Carried& carried) { return carried.reg == walk.from && carried.local; }));
     EXPECT_LE(walk.carried.size(), 4U) << "the root's class, both children and ?b at most";
   }
 }

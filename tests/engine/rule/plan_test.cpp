@@ -173,7 +173,7 @@ TEST(Plan, ComparesClassesThatMustDifferAsSoonAsBothAreBound) {
   const MatchProgram program = compile_program(std::span(&plan, 1), entries);
   ASSERT_EQ(program.givens.size(), 1U);
   for (const MatchWalk& walk : program.walks)
-    for (const MatchWalk::Carried& carried : walk.carried) EXPECT_NE(carried.reg, 0U);
+    for (const Carried& carried : walk.carried) EXPECT_NE(carried.reg, 0U);
   for (const ProgramPath& path : program.paths) EXPECT_EQ(path.places[g].reg, 0U);
 }
 
