@@ -89,7 +89,7 @@ class ALostRank(FailureTest):
     def test_is_named_with_phase_and_how_to_go_on(self):
         expected = self.expected()
         for rank, point, phase in ((2, "rebuild:5:2", "rebuild"), (0, "match:6:0", "match"),
-                                   (1, "snapshot-begun:3:1", "snapshot")):
+                                   (1, "snapshot-created:3:1", "snapshot")):
             process = self.launch(*SEARCH, *KEPT, environment={"TESSERA_KILL_POINT": point})
             message = self.expect_end(process, KILLED, FAILURE)
             found = re.fullmatch(rf"tessera: lost rank {rank} of 3 \(\S+\) in iteration (\d+), phase {phase}: its "
