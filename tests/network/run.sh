@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.." || exit
 root=$PWD
 source scripts/mpi-environment.sh
 source tests/network/nodes.sh
+source tests/program/cases.sh
 program=${TESSERA_PROGRAM:-$root/build/release/bin/tessera}
 
 delay_ms=2          # one way
@@ -21,47 +22,14 @@ if [[ ${1:-} == --short ]]; then
   search=(saturate math --iterations 7 --threads 1)
   cases=(latency)
 fi
-if [[ ${#cases[@]} -eq 0 ]]; then cases=("${all_cases[@]}"); fi
-for case in "${cases[@]}"; do
-  if [[ " ${all_cases[*]} " != *" $case "* ]]; then
-    echo "run.sh: found '$case', expected --short or some of: ${all_cases[*]}" >&2
-    exit 2
-  fi
-done
-if [[ ! -x $program ]]; then
-  echo "run.sh: found no program '$program': scripts/build.sh release tessera" >&2
-  exit 2
-fi
+check_cases --short
 obstacle=$(nodes_obstacle)
 if [[ -n $obstacle ]]; then
   echo "SKIPPED: no network was tested: $obstacle" >&2
   exit 77
 fi
 
-work=$(mktemp -d /tmp/tessera-network-XXXXXX)
-failures=0
-clean_up() {
-  nodes_stop
-  if [[ $failures -eq 0 ]]; then rm -rf "$work"; else echo "everything is left in $work"; fi
-}
-trap clean_up EXIT
-trap 'failures=1; exit 1' INT TERM
-fail() {
-  echo "FAILED: $current: $*" >&2
-  failures=$((failures + 1))
-  return 1
-}
-
-# What of a report is not to depend on the run.
-result_of() {
-  python3 - "$1" <<'PYTHON'
-import json, sys
-report = json.load(open(sys.argv[1], encoding="utf-8"))
-print(report["digest"], report["stop_reason"],
-      [(i["iteration"], i["enodes"], i["eclasses"], [(r["name"], r["matches"], r["unions"]) for r in i["rules"]])
-       for i in report["iterations"]])
-PYTHON
-}
+stop_all() { nodes_stop; }
 
 # over_network COMMAND...: tessera, a rank on each node, mpirun on node 0.
 over_network() {
@@ -70,18 +38,6 @@ over_network() {
 }
 
 none_left() { [[ -z $(nodes_processes) ]]; }
-
-wait_until() {
-  local end=$((SECONDS + $1)) what=$2
-  shift 2
-  until "$@"; do
-    if ((SECONDS >= end)); then
-      fail "waited in vain until $what"
-      return 1
-    fi
-    sleep 0.1
-  done
-}
 
 nothing_left() {
   wait_until 30 "no process is left on any node" none_left || ps -o pid,args -p "$(nodes_processes | paste -sd,)"
@@ -94,13 +50,11 @@ latency() {
   nothing_left
 }
 
-has_snapshots() { [[ $(find "$folder/keep" -name 'snapshot-*.h5' 2>/dev/null | wc -l) -ge 2 ]]; }
-
 # cut NODE...: cuts these off a run in the middle of its work, and demands that it ends.
 cut() {
   over_network "${search[@]}" --report report.json --snapshot keep --every-iterations 5 --stall-limit "${silence_s}s" &
   local run=$! begin code
-  wait_until 60 "there are snapshots" has_snapshots || return
+  wait_until 60 "there are snapshots" has_snapshots "$folder/keep" || return
   nodes_cut "$@"
   begin=$SECONDS
   wait_until "$bound_s" "the run has ended" eval "! kill -0 $run 2>/dev/null" || tail -n 5 "$folder/log" >&2
@@ -139,19 +93,7 @@ cut_off_first() {
     fail "it said: $(grep '^tessera: ' "$folder/log.cut")"
 }
 
-current=local
-"$program" "${search[@]}" --quiet --report "$work/expected.json" >/dev/null || exit 1
-expected=$(result_of "$work/expected.json")
-echo "local run: digest ${expected%% *}"
+begin_cases network
 mkdir "$work/nodes"
 nodes_start "$work/nodes" 4 "$delay_ms" || { fail "the network could not be made; see $work"; exit 1; }
-for current in "${cases[@]}"; do
-  folder=$work/$current
-  mkdir -p "$folder"
-  before=$failures
-  begin=$SECONDS
-  "$current"
-  if [[ $failures -eq $before ]]; then echo "passed: $current ($((SECONDS - begin)) s)"; fi
-done
-echo "${#cases[@]} cases, $failures failures"
-[[ $failures -eq 0 ]]
+run_cases

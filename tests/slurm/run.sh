@@ -9,28 +9,16 @@ cd "$(dirname "$0")/../.." || exit
 root=$PWD
 source scripts/mpi-environment.sh
 source tests/slurm/emulation.sh
+source tests/program/cases.sh
 program=${TESSERA_PROGRAM:-$root/build/release/bin/tessera}
 
 all_cases=(time_limit drained lost_slurmd lost_node models sweep)
 install=yes
 cases=()
 for argument in "$@"; do
-  case $argument in
-    --no-install) install=no ;;
-    *)
-      if [[ " ${all_cases[*]} " != *" $argument "* ]]; then
-        echo "run.sh: found '$argument', expected --no-install or some of: ${all_cases[*]}" >&2
-        exit 2
-      fi
-      cases+=("$argument")
-      ;;
-  esac
+  if [[ $argument == --no-install ]]; then install=no; else cases+=("$argument"); fi
 done
-if [[ ${#cases[@]} -eq 0 ]]; then cases=("${all_cases[@]}"); fi
-if [[ ! -x $program ]]; then
-  echo "run.sh: found no program '$program': scripts/build.sh release tessera" >&2
-  exit 2
-fi
+check_cases --no-install
 if [[ $install == yes && $(id -u) -eq 0 ]]; then
   emulation_install || echo "run.sh: the packages could not be installed"
 fi
@@ -43,59 +31,18 @@ fi
 # Many iterations, and a snapshot after each: half a minute or more of mostly writing, with a few hundred megabytes.
 search=(saturate math --iterations 160 --match-limit 300)
 export ROOT=$root PROGRAM=$program EVERY=1ms
-work=$(mktemp -d /tmp/tessera-slurm-XXXXXX)
-failures=0
-
-clean_up() {
-  emulation_stop
-  if [[ $failures -eq 0 ]]; then rm -rf "$work"; else echo "everything is left in $work"; fi
-}
-trap clean_up EXIT
-trap 'failures=1; exit 1' INT TERM
-
-fail() {
-  echo "FAILED: $current: $*" >&2
-  failures=$((failures + 1))
-  return 1
-}
+stop_all() { emulation_stop; }
 
 # --- what a job is doing ---
 
 field() { timeout 20 scontrol show job "$1" 2>/dev/null | grep -oP "(?<=\b$2=)\S+" | head -1; }
 
-# wait_until SECONDS WHAT COMMAND...: fails when that does not become true in time.
-wait_until() {
-  local end=$((SECONDS + $1)) what=$2
-  shift 2
-  until "$@"; do
-    if ((SECONDS >= end)); then
-      fail "waited in vain until $what"
-      return 1
-    fi
-    sleep 0.2
-  done
-}
-
-has_snapshots() { [[ $(find "$1" -name 'snapshot-*.h5' 2>/dev/null | wc -l) -ge 2 ]]; }
 is_run() { [[ $(field "$1" Restarts) -ge $2 && $(field "$1" JobState) == RUNNING ]]; }
 runs_on() { timeout 20 scontrol show hostnames "$(field "$job" NodeList)" | grep -qx "$1"; }
 is_over() { [[ $(field "$1" JobState) =~ ^(COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL|OUT_OF_MEMORY|DEADLINE)$ ]]; }
 
-# What of a report is not to depend on the run: digest, reason, all counts.
-result_of() {
-  python3 - "$1" <<'PYTHON'
-import json, sys
-report = json.load(open(sys.argv[1], encoding="utf-8"))
-print(report["digest"], report["stop_reason"],
-      [(i["iteration"], i["enodes"], i["eclasses"], [(r["name"], r["matches"], r["unions"]) for r in i["rules"]])
-       for i in report["iterations"]])
-PYTHON
-}
-
-# submit OPTION...: a job of the search in a folder of its own; sets job and folder.
+# submit OPTION...: a job of the search in the case's folder; sets job.
 submit() {
-  folder=$work/$current
-  mkdir -p "$folder"
   job=$(cd "$folder" && KEEP=$folder/keep timeout 30 sbatch --parsable "$@" "$root/cluster/slurm/search.slurm" \
     "${search[@]}" --report "$folder/report.json") || fail "sbatch refused the job"
 }
@@ -187,8 +134,6 @@ lost_node() {
 
 # An array over two models.
 models() {
-  folder=$work/models
-  mkdir -p "$folder"
   printf '# two models\nsearch mobilenet-v1:0.25:32 --no-verify\n\nsaturate math --iterations 8\n' >"$folder/list"
   job=$(cd "$folder" && OUT=$folder/out timeout 30 sbatch --parsable --array=1-2 --ntasks=2 \
     "$root/cluster/slurm/models.slurm" list) || fail "sbatch refused the array"
@@ -203,8 +148,6 @@ models() {
 
 # The scaling sweep, as small as it gets.
 sweep() {
-  folder=$work/sweep
-  mkdir -p "$folder"
   local jobs
   jobs=$(OUT=$folder/out SBATCH="timeout 30 sbatch --parsable --output=$folder/%j.log" WORKLOAD=sums MODE=strong \
     REPETITIONS=1 cluster/slurm/scaling-sweep.sh 1 2) || fail "the sweep could not be submitted"
@@ -216,16 +159,6 @@ sweep() {
   none_left || fail "ranks are left"
 }
 
-current=local
-"$program" "${search[@]}" --quiet --report "$work/expected.json" >/dev/null || exit 1
-expected=$(result_of "$work/expected.json")
-echo "local run: digest ${expected%% *}"
+begin_cases slurm
 emulation_start "$work/cluster" 4 || { fail "no Slurm could be started; see $work/cluster"; exit 1; }
-for current in "${cases[@]}"; do
-  before=$failures
-  begin=$SECONDS
-  "$current"
-  if [[ $failures -eq $before ]]; then echo "passed: $current ($((SECONDS - begin)) s)"; fi
-done
-echo "$((${#cases[@]})) cases, $failures failures"
-[[ $failures -eq 0 ]]
+run_cases
