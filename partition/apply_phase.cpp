@@ -106,7 +106,7 @@ class ApplyPhase {
       }
       const std::uint32_t stride = plans_[r].slot_count;
       for (const MatchOutput& out : matches_.outputs) {
-        const SlotBuffer& slots = out.slots[r];
+        const GrowingArray<std::uint32_t>& slots = out.slots[r];
         const std::size_t count = slots.size() / stride;
         CHECK(count == out.count[r]);
         for (std::size_t at = 0; at < count; at += kPieceMatches)
@@ -195,36 +195,64 @@ class ApplyPhase {
   }
 
   std::size_t request_wave(std::size_t task, std::size_t p, std::uint32_t wave) {
-    const Piece& piece = pieces_[p];
-    const RulePlan& plan = plans_[piece.rule];
+    const RulePlan& plan = plans_[pieces_[p].rule];
     std::size_t made = 0;
-    std::array<std::uint32_t, kMaxArity> kids;
     for (std::size_t b = 0; b < plan.builds.size(); ++b) {
-      const RulePlan::Build& build = plan.builds[b];
-      if (build.height != wave) continue;
-      const bool is_root = b + 1 == plan.builds.size();
-      for (std::uint32_t m = 0; m < piece.count; ++m) {
-        if (m % kGroup == 0 && !partition_.alone()) prefetch_classes(piece, plan, m);
-        const std::uint32_t* slots = piece.slots + std::size_t{m} * plan.slot_count;
-        const std::size_t base = piece.results + m * plan.builds.size();
-        bool fresh = false;
-        for (std::size_t k = 0; k < build.kids.size(); ++k) {
-          if (build.kids[k].is_slot) {
-            kids[k] = slots[build.kids[k].index];
-          } else {
-            const NodeResult result = results_[base + build.kids[k].index];
-            kids[k] = result.handle();
-            fresh = fresh || result.fresh();
-          }
-        }
-        inserter_.add(task,
-                      {symbol_of(piece, build, m), is_root ? slots[plan.root_slot] : kNoTarget, piece.rule,
-                       static_cast<std::uint32_t>(base + b), token_of(p, m, b), fresh},
-                      std::span(kids).first(build.kids.size()), name_hash_);
+      if (plan.builds[b].height != wave) continue;
+      switch (plan.builds[b].kids.size()) {
+        case 1:
+          request_build<1>(task, p, b);
+          break;
+        case 2:
+          request_build<2>(task, p, b);
+          break;
+        default:
+          request_build<kAnyArity>(task, p, b);
       }
-      made += piece.count;
+      made += pieces_[p].count;
     }
     return made;
+  }
+
+  // Asks for one node of the right side, for every match of the piece. `kArity`: known when this is compiled, for the
+  // loop that the search spends most of its instructions in; or kAnyArity.
+  static constexpr std::size_t kAnyArity = kMaxArity + 1;
+  template <std::size_t kArity>
+  void request_build(std::size_t task, std::size_t p, std::size_t b) {
+    const Piece& piece = pieces_[p];
+    const RulePlan& plan = plans_[piece.rule];
+    const RulePlan::Build& build = plan.builds[b];
+    const std::size_t arity = kArity == kAnyArity ? build.kids.size() : kArity;
+    const std::size_t nodes = plan.builds.size();
+    const std::uint32_t* root = b + 1 == nodes ? piece.slots + plan.root_slot : nullptr;
+    struct Source {
+      const std::uint32_t* at;
+      std::size_t step;
+    };
+    constexpr std::size_t kMost = kArity == kAnyArity ? kMaxArity : kArity;
+    std::array<Source, kMost> sources;
+    for (std::size_t k = 0; k < arity; ++k) {
+      const RulePlan::Operand& kid = build.kids[k];
+      sources[k] = kid.is_slot ? Source{piece.slots + kid.index, plan.slot_count}
+                               : Source{&results_[piece.results + kid.index].value, nodes};
+    }
+    NodeRequest request{build.symbol, kNoTarget, piece.rule, static_cast<std::uint32_t>(piece.results + b), 0, false};
+    std::array<std::uint32_t, kMost> kids;
+    for (std::uint32_t m = 0; m < piece.count; ++m) {
+      if (m % kGroup == 0 && !partition_.alone()) prefetch_classes(piece, plan, m);
+      if (build.symbol.is_none()) request.symbol = symbol_of(piece, build, m);
+      if (root != nullptr) request.target = root[m * plan.slot_count];
+      std::uint32_t marks = 0;
+      for (std::size_t k = 0; k < arity; ++k) {
+        const NodeResult kid{sources[k].at[m * sources[k].step]};  // a slot's is not marked as fresh
+        kids[k] = kid.handle();
+        marks |= kid.value;
+      }
+      request.fresh = NodeResult{marks}.fresh();
+      request.name_token = token_of(p, m, b);
+      inserter_.add(task, request, std::span<const std::uint32_t>(kids.data(), arity), name_hash_);
+      request.ticket += static_cast<std::uint32_t>(nodes);
+    }
   }
 
   // The structural hash of a right-side node: of its symbol and the names of the classes its variables stand for.

@@ -28,8 +28,8 @@ class Inserter {
   void set_tasks(std::size_t tasks);
   // Tasks may add at the same time, each under its own number. Kids are given by handle, `kids.size()` the symbol's
   // arity. `name_hash` is the wave's.
-  void add(std::size_t task, const NodeRequest& request, std::span<const std::uint32_t> kids,
-           const NameHash& name_hash) {
+  [[gnu::always_inline]] void add(std::size_t task, const NodeRequest& request, std::span<const std::uint32_t> kids,
+                                  const NameHash& name_hash) {
     if (partition_.alone())
       insertion_.add(task, request, kids);
     else

@@ -4,12 +4,13 @@
 
 namespace tessera {
 
-// What a request of a group will be looked up by if it is not there under its own key.
-struct Insertion::Canonical {
+// What is known of a request of a group before its turn comes.
+struct Insertion::Probe {
+  RowId guess;       // the row that it will probably be answered with; none: it will probably make one
+  bool has_leaders;  // then, what it is looked up by if it is not there under its own key:
+  bool differs;      // from the request's own
   std::uint64_t hash;
-  std::array<std::uint32_t, NodeTable::kInlineArity> kids;
-  bool differs;  // from the request's own
-  bool here;     // its hashcons entry belongs to this shard
+  std::array<std::uint32_t, NodeTable::kInlineArity> kids;  // if there are no more
 };
 
 Insertion::Insertion(Partition& partition, std::size_t rules)
@@ -27,29 +28,9 @@ Insertion::Insertion(Partition& partition, std::size_t rules)
 
 void Insertion::set_tasks(std::size_t tasks) { queues_.resize(tasks * graph_.shards()); }
 
-void Insertion::set_kids(Request& request, Queue& queue, std::span<const std::uint32_t> kids) {
-  if (kids.size() <= NodeTable::kInlineArity) {
-    request.kids[0] = !kids.empty() ? kids[0] : 0;
-    request.kids[1] = kids.size() > 1 ? kids[1] : 0;
-  } else {
-    request.kids[0] = static_cast<std::uint32_t>(queue.wide.size());
-    queue.wide.insert(queue.wide.end(), kids.begin(), kids.end());
-  }
-}
-
-void Insertion::add(std::size_t task, const NodeRequest& request, std::span<const std::uint32_t> kids) {
-  const std::uint64_t hash = NodeTable::hash_key(request.symbol, kids);
-  Queue& queue = queues_[task * graph_.shards() + graph_.nodes.shard_of_hash(hash)];
-  Request& r = queue.requests.emplace_back();
-  r.hash = hash;
-  r.name_token = request.name_token;
-  r.symbol = request.symbol;
-  r.target = request.target;
-  r.ticket = request.ticket;
-  r.rule = request.rule == kNoRule ? kPackedNoRule : request.rule & kPackedNoRule;
-  r.arity = static_cast<std::uint32_t>(kids.size()) & 0xffU;
-  r.fresh = request.fresh ? 1 : 0;
-  set_kids(r, queue, kids);
+void Insertion::set_wide_kids(Request& request, Queue& queue, std::span<const std::uint32_t> kids) {
+  request.kids = {static_cast<std::uint32_t>(queue.wide.size()), 0};
+  queue.wide.insert(queue.wide.end(), kids.begin(), kids.end());
 }
 
 void Insertion::run(const NameHash& name_hash, std::span<NodeResult> results, std::span<NodeResult> foreign_results) {
@@ -87,93 +68,118 @@ void Insertion::run_queues(std::span<Queue> queues, const Wave& wave) {
   });
 }
 
+// The request's key under its children's leaders; inline children only.
+[[gnu::always_inline]] inline void Insertion::find_leaders(const Request& request, std::span<const std::uint32_t> kids,
+                                                           Probe& probe) const {
+  probe.has_leaders = true;
+  probe.differs = false;
+  for (std::size_t k = 0; k < kids.size(); ++k) {
+    probe.kids[k] = graph_.classes.find(ClassId(kids[k])).value;
+    probe.differs = probe.differs || probe.kids[k] != kids[k];
+  }
+  if (probe.differs) probe.hash = NodeTable::hash_key(request.symbol, std::span(probe.kids).first(kids.size()));
+}
+
 // Group prefetching (Chen, Ailamaki, Gibbons and Mowry, ICDE 2004): tight loops, so that many cache and page-table
 // misses are under way at once. Always inlined, or the compiler takes it for pure and drops it.
 [[gnu::always_inline]] inline void Insertion::prepare(std::uint32_t shard, std::span<const Request> group,
-                                                      std::span<Canonical, kGroup> canonical) const {
+                                                      std::span<Probe, kGroup> probes) const {
   const NodeTable& nodes = graph_.nodes;
   const ClassTable& classes = graph_.classes;
-  for (const Request& request : group) {
-    nodes.prefetch(shard, request.hash);
-    if (request.target != kNoTarget) classes.prefetch(request.target);
-    if (request.arity > NodeTable::kInlineArity) continue;
-    classes.prefetch(request.kids[0]);
-    classes.prefetch(request.kids[1]);
-    if (partition_.alone()) continue;
-    partition_.prefetch_link(ClassId(request.kids[0]));
-    partition_.prefetch_link(ClassId(request.kids[1]));
-  }
+  for (const Request& request : group) nodes.prefetch(shard, request.hash);
+  bool any_new = false;
   for (std::size_t i = 0; i < group.size(); ++i) {
     const Request& request = group[i];
-    Canonical& c = canonical[i];
-    c.differs = false;
-    nodes.prefetch_row(shard, request.hash);
-    if (request.arity > NodeTable::kInlineArity || request.arity == 0) continue;
-    if (!partition_.alone()) {
-      partition_.prefetch_class_ghost(ClassId(request.kids[0]));
-      partition_.prefetch_class_ghost(ClassId(request.kids[1]));
+    Probe& probe = probes[i];
+    probe.has_leaders = false;
+    probe.guess = nodes.guess(shard, request.hash);
+    if (!probe.guess.is_none()) {
+      nodes.prefetch_row(probe.guess);
+      continue;
     }
-    c.kids[0] = classes.find(ClassId(request.kids[0])).value;
-    c.kids[1] = request.arity == 2 ? classes.find(ClassId(request.kids[1])).value : 0;
-    if (c.kids[0] == request.kids[0] && c.kids[1] == request.kids[1]) continue;
-    c.differs = true;
-    c.hash = NodeTable::hash_key(request.symbol, std::span(c.kids).first(request.arity));
-    c.here = nodes.shard_of_hash(c.hash) == shard;
-    if (c.here) nodes.prefetch(shard, c.hash);
+    any_new = true;
+    if (request.target != kNoTarget) classes.prefetch(request.target);
+    if (request.arity > NodeTable::kInlineArity) continue;
+    for (std::uint32_t k = 0; k < request.arity; ++k) {
+      classes.prefetch(request.kids[k]);
+      if (!partition_.alone()) partition_.prefetch_link(ClassId(request.kids[k]));
+    }
   }
-  for (const Canonical& c : canonical.first(group.size())) {
-    if (!c.differs || !c.here) continue;
-    nodes.prefetch_row(shard, c.hash);
-    classes.prefetch(c.kids[0]);
-    classes.prefetch(c.kids[1]);
+  if (!any_new) return;
+  bool any_differs = false;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const Request& request = group[i];
+    Probe& probe = probes[i];
+    if (!probe.guess.is_none() || request.arity > NodeTable::kInlineArity) continue;
+    const std::span kids = std::span(request.kids).first(request.arity);
+    if (!partition_.alone())
+      for (const std::uint32_t kid : kids) partition_.prefetch_class_ghost(ClassId(kid));
+    find_leaders(request, kids, probe);
+    if (!probe.differs) continue;
+    any_differs = true;
+    if (nodes.shard_of_hash(probe.hash) == shard) nodes.prefetch(shard, probe.hash);
+  }
+  if (!any_differs) return;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const Probe& probe = probes[i];
+    if (!probe.has_leaders || !probe.differs || nodes.shard_of_hash(probe.hash) != shard) continue;
+    nodes.prefetch_row(shard, probe.hash);
+    for (std::uint32_t k = 0; k < group[i].arity; ++k) classes.prefetch(probe.kids[k]);
   }
 }
 
 void Insertion::run_queue(std::uint32_t shard, Queue& queue, const Wave& wave) {
   NodeTable& nodes = graph_.nodes;
-  const std::span<const Request> requests = queue.requests;
-  std::array<Canonical, kGroup> canonical;
+  const std::span<const Request> requests = queue.requests.all();
+  std::array<Probe, kGroup> probes;
   std::array<std::uint32_t, kMaxArity> leaders;
   for (std::size_t begin = 0; begin < requests.size(); begin += kGroup) {
     const std::span<const Request> group = requests.subspan(begin, std::min(kGroup, requests.size() - begin));
-    prepare(shard, group, canonical);
+    prepare(shard, group, probes);
     for (std::size_t i = 0; i < group.size(); ++i) {
       const Request& request = group[i];
+      Probe& probe = probes[i];
       const bool is_wide = request.arity > NodeTable::kInlineArity;
       std::span<const std::uint32_t> kids = std::span(request.kids).first(is_wide ? 0 : request.arity);
+      if (!is_wide && !probe.guess.is_none() && nodes.has_inline_key(probe.guess, request.symbol, request.kids)) {
+        conclude(shard, request, probe.guess, false, nodes[probe.guess].stamp == graph_.iteration, wave);
+        continue;
+      }
       if (is_wide) kids = std::span<const std::uint32_t>(queue.wide).subspan(request.kids[0], request.arity);
       HashconsSlot slot = nodes.look_up(shard, request.hash, request.symbol, kids);
-      bool fresh = request.fresh != 0;
-      if (slot.row.is_none()) {
+      const bool was_there = !slot.row.is_none();
+      if (!was_there) {
         // The node was not in the e-graph when the phase began. If its children have been united with others since, it
         // may be there now, under their leaders.
-        fresh = true;
-        bool differs = canonical[i].differs;
-        std::uint64_t hash = canonical[i].hash;
-        std::span<const std::uint32_t> canonical_kids = std::span(canonical[i].kids).first(is_wide ? 0 : request.arity);
+        std::span<const std::uint32_t> canonical = std::span(probe.kids).first(is_wide ? 0 : request.arity);
         if (is_wide) {
           for (std::size_t k = 0; k < kids.size(); ++k) leaders[k] = graph_.classes.find(ClassId(kids[k])).value;
-          canonical_kids = std::span(leaders).first(kids.size());
-          differs = !std::ranges::equal(canonical_kids, kids);
-          if (differs) hash = NodeTable::hash_key(request.symbol, canonical_kids);
+          canonical = std::span(leaders).first(kids.size());
+          probe.differs = !std::ranges::equal(canonical, kids);
+          if (probe.differs) probe.hash = NodeTable::hash_key(request.symbol, canonical);
+        } else if (!probe.has_leaders) {
+          find_leaders(request, kids, probe);
         }
-        if (differs && lives_here(request.symbol, canonical_kids)) {
-          if (const std::uint32_t owner = nodes.shard_of_hash(hash); owner != shard) {
+        if (probe.differs && lives_here(request.symbol, canonical)) {
+          if (const std::uint32_t owner = nodes.shard_of_hash(probe.hash); owner != shard) {
             Queue& elsewhere = forwarded_[std::size_t{shard} * graph_.shards() + owner];
-            Request& r = elsewhere.requests.emplace_back(request);
-            r.hash = hash;
+            Request& r = *elsewhere.requests.extend(1);
+            r = request;
+            r.hash = probe.hash;
             r.fresh = 1;
-            set_kids(r, elsewhere, canonical_kids);
+            if (is_wide)
+              set_wide_kids(r, elsewhere, canonical);
+            else
+              std::ranges::copy(canonical, r.kids.begin());
             continue;
           }
-          kids = canonical_kids;
-          slot = nodes.look_up(shard, hash, request.symbol, kids);
+          kids = canonical;
+          slot = nodes.look_up(shard, probe.hash, request.symbol, kids);
         }
-      } else {
-        fresh = fresh || nodes[slot.row].stamp == graph_.iteration;
       }
       const bool is_new = slot.row.is_none();
-      conclude(shard, request, is_new ? make(shard, request, slot, kids, wave) : slot.row, is_new, fresh, wave);
+      conclude(shard, request, is_new ? make(shard, request, slot, kids, wave) : slot.row, is_new,
+               !was_there || nodes[slot.row].stamp == graph_.iteration, wave);
     }
   }
   queue.requests.clear();
@@ -205,10 +211,11 @@ inline RowId Insertion::make(std::uint32_t shard, const Request& request, const 
   return row;
 }
 
-// Answers a request that has its row.
-inline void Insertion::conclude(std::uint32_t shard, const Request& request, RowId row, bool is_new, bool fresh,
-                                const Wave& wave) {
+// Answers a request that has its row. `is_recent`: which was not there when the phase began.
+[[gnu::always_inline]] inline void Insertion::conclude(std::uint32_t shard, const Request& request, RowId row,
+                                                       bool is_new, bool is_recent, const Wave& wave) {
   const std::uint32_t cls = graph_.nodes[row].class_id;
+  const bool fresh = is_recent || request.fresh != 0;
   if (request.target != kNoTarget) {
     const bool has_rule = request.rule != kPackedNoRule;
     if (!is_new && cls != request.target)
@@ -216,7 +223,7 @@ inline void Insertion::conclude(std::uint32_t shard, const Request& request, Row
     if (has_rule && (cls != request.target || fresh)) ++totals_[shard].asserted[request.rule];
     return;
   }
-  if (!is_new) {
+  if (!is_new && is_recent) {  // classes made in this phase hold no others
     ClassRecord& record = graph_.classes[ClassId(cls)];
     if (ClassTable::birth(record.name) == graph_.iteration && !partition_.is_ghost(ClassId(cls)))
       record.name = std::min(record.name, name_of(request, wave));

@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/base/growing_array.hpp"
 #include "partition/partition.hpp"
 
 namespace tessera {
@@ -63,8 +64,25 @@ class Insertion {
   Insertion(Partition& partition, std::size_t rules);
 
   void set_tasks(std::size_t tasks);
-  // Tasks may add at the same time, each under its own number. Kids and target are local ids.
-  void add(std::size_t task, const NodeRequest& request, std::span<const std::uint32_t> kids);
+  // Tasks may add at the same time, each under its own number. Kids and target are local ids. Inlined, so that callers'
+  // loops are made for the number of kids.
+  [[gnu::always_inline]] void add(std::size_t task, const NodeRequest& request, std::span<const std::uint32_t> kids) {
+    const std::uint64_t hash = NodeTable::hash_key(request.symbol, kids);
+    Queue& queue = queues_[task * graph_.shards() + graph_.nodes.shard_of_hash(hash)];
+    Request& r = *queue.requests.extend(1);
+    r.hash = hash;
+    r.name_token = request.name_token;
+    r.symbol = request.symbol;
+    r.target = request.target;
+    r.ticket = request.ticket;
+    r.rule = request.rule & kPackedNoRule;  // of kNoRule: kPackedNoRule
+    r.arity = static_cast<std::uint32_t>(kids.size()) & 0xffU;
+    r.fresh = request.fresh ? 1 : 0;
+    if (kids.size() <= NodeTable::kInlineArity)
+      r.kids = {!kids.empty() ? kids[0] : 0, kids.size() > 1 ? kids[1] : 0};
+    else
+      set_wide_kids(r, queue, kids);
+  }
   // Runs what was added. Every request without a target has its result written: results[ticket].
   void run(const NameHash& name_hash, std::span<NodeResult> results, std::span<NodeResult> foreign_results);
 
@@ -89,7 +107,7 @@ class Insertion {
   };
   static_assert(sizeof(Request) == 40);
   struct Queue {
-    std::vector<Request> requests;
+    GrowingArray<Request> requests;
     std::vector<std::uint32_t> wide;
   };
   struct Totals {
@@ -97,7 +115,7 @@ class Insertion {
     std::uint64_t classes = 0;
     std::vector<std::uint64_t> asserted;
   };
-  struct Canonical;
+  struct Probe;
   struct Wave {  // what the tasks of one run() share
     const NameHash& name_hash;
     std::span<NodeResult> results;
@@ -105,17 +123,18 @@ class Insertion {
   };
   static constexpr std::size_t kGroup = 32;
 
-  static void set_kids(Request& request, Queue& queue, std::span<const std::uint32_t> kids);
+  static void set_wide_kids(Request& request, Queue& queue, std::span<const std::uint32_t> kids);
   // `queues`: those of shard s are s, s + shards, s + 2 * shards…
   void run_queues(std::span<Queue> queues, const Wave& wave);
   // These are for the owner of `shard` only.
   void run_queue(std::uint32_t shard, Queue& queue, const Wave& wave);
-  void prepare(std::uint32_t shard, std::span<const Request> group, std::span<Canonical, kGroup> canonical) const;
+  void prepare(std::uint32_t shard, std::span<const Request> group, std::span<Probe, kGroup> probes) const;
+  void find_leaders(const Request& request, std::span<const std::uint32_t> kids, Probe& probe) const;
   // Whether the node with these children, local ids, lives on this rank.
   [[nodiscard]] bool lives_here(SymbolId symbol, std::span<const std::uint32_t> kids) const;
   [[nodiscard]] RowId make(std::uint32_t shard, const Request& request, const HashconsSlot& slot,
                            std::span<const std::uint32_t> kids, const Wave& wave);
-  void conclude(std::uint32_t shard, const Request& request, RowId row, bool is_new, bool fresh, const Wave& wave);
+  void conclude(std::uint32_t shard, const Request& request, RowId row, bool is_new, bool is_recent, const Wave& wave);
   [[nodiscard]] std::uint64_t name_of(const Request& request, const Wave& wave) const {
     return ClassTable::make_name(graph_.iteration, (request.ticket & kForeignTicket) != 0
                                                        ? request.name_token

@@ -5,6 +5,7 @@
 // shifts back (Knuth, TAOCP vol. 3, 6.4, Algorithm R): no tombstones, so look-ups stay short.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -29,11 +30,14 @@ class Hashcons {
   template <class Same>
   [[nodiscard]] HashconsSlot find(std::uint64_t hash, Same&& same) const {
     const auto tag = static_cast<std::uint32_t>(hash);
-    const Column<Slot>& slots = *slots_;
-    for (std::uint32_t at = ideal(tag);; at = (at + 1) & mask_) {
-      const Slot slot = slots[at];
-      if (slot.row == kEmpty) return {RowId(), at, hash};
-      if (slot.tag == tag && same(RowId(slot.row - 1))) return {RowId(slot.row - 1), at, hash};
+    for (std::uint32_t begin = ideal(tag);; begin = (begin + kLine) & mask_) {
+      const Slot* line = &(*slots_)[begin];
+      const std::uint32_t used = slots_in_use(line);
+      for (std::uint32_t hits = with_tag(line, tag); hits != 0; hits &= hits - 1) {
+        const RowId row(line[std::countr_zero(hits)].row - 1);
+        if (!row.is_none() && same(row)) return {row, begin + static_cast<std::uint32_t>(std::countr_zero(hits)), hash};
+      }
+      if (used < kLine) return {RowId(), begin + used, hash};
     }
   }
   // Puts a row into the free slot that find() ended at; nothing was inserted or erased since.
@@ -53,9 +57,8 @@ class Hashcons {
   [[nodiscard]] RowId guess(std::uint64_t hash) const {
     const auto tag = static_cast<std::uint32_t>(hash);
     const Slot* line = &(*slots_)[ideal(tag)];
-    for (std::uint32_t i = 0; i < kLine && line[i].row != kEmpty; ++i)
-      if (line[i].tag == tag) return RowId(line[i].row - 1);
-    return RowId();
+    const std::uint32_t hits = with_tag(line, tag);
+    return hits == 0 ? RowId() : RowId(line[std::countr_zero(hits)].row - 1);
   }
 
   // Of the table that `extra` more rows will make necessary beside this one; 0: there is room.
@@ -72,6 +75,21 @@ class Hashcons {
   static constexpr std::uint32_t kEmpty = 0;
   static constexpr std::uint32_t kLine = 64 / sizeof(Slot);
 
+  // A bit for each slot of the line that holds this tag. Nothing in it branches: where in its line a row lies is
+  // anybody's guess, and a wrong guess costs more than looking at all of them. (A free slot's tag is 0.)
+  [[nodiscard]] static std::uint32_t with_tag(const Slot* line, std::uint32_t tag) {
+    std::uint32_t hits = 0;
+#pragma GCC unroll 8
+    for (std::uint32_t i = 0; i < kLine; ++i) hits |= static_cast<std::uint32_t>(line[i].tag == tag) << i;
+    return hits;
+  }
+  // How many are in use, which come first.
+  [[nodiscard]] static std::uint32_t slots_in_use(const Slot* line) {
+    std::uint32_t used = 0;
+#pragma GCC unroll 8
+    for (std::uint32_t i = 0; i < kLine; ++i) used += static_cast<std::uint32_t>(line[i].row != kEmpty);
+    return used;
+  }
   [[nodiscard]] std::uint32_t ideal(std::uint32_t tag) const { return tag & mask_ & ~(kLine - 1); }
   [[nodiscard]] static std::size_t size_for(std::size_t entries) {
     std::size_t size = 64;

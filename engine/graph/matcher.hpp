@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "engine/base/growing_array.hpp"
 #include "engine/graph/egraph.hpp"
-#include "engine/graph/slot_buffer.hpp"
 #include "engine/rule/match_program.hpp"
 
 namespace tessera {
@@ -57,7 +57,8 @@ struct LongWalk {
 struct MatchOutput {
   MatchOutput(std::size_t rules, std::size_t walks, std::size_t branches)
       : slots(rules), count(rules, 0), visited(walks, 0), passed(branches, 0) {}
-  std::vector<SlotBuffer> slots;             // per rule: count * slot_count, or fewer if the rule is over its limit
+  std::vector<GrowingArray<std::uint32_t>>
+      slots;                                 // per rule: count * slot_count, or fewer if the rule is over its limit
   std::vector<std::uint64_t> count;          // per rule
   std::vector<std::uint64_t> visited;        // per walk of all programs: rows looked at, a measure of work
   std::vector<std::uint64_t> passed;         // per branch of all programs: rows that met its checks and conditions

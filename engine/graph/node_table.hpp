@@ -124,7 +124,16 @@ class NodeTable {
   [[gnu::always_inline]] void prefetch(std::uint32_t shard, std::uint64_t hash) const {
     hashcons_[shard].table.prefetch(hash);
   }
-  // Second stage, once the slot is in cache: the row that the look-up will compare with.
+  // Second stage, once the slot is in cache: the row that the look-up will probably end at; it may hold another key.
+  [[nodiscard]] RowId guess(std::uint32_t shard, std::uint64_t hash) const {
+    return hashcons_[shard].table.guess(hash);
+  }
+  // Children that an inline key does not have are zero.
+  [[nodiscard]] bool has_inline_key(RowId id, SymbolId symbol,
+                                    const std::array<std::uint32_t, kInlineArity>& kids) const {
+    const Row& row = rows_[id.value];
+    return row.symbol == symbol && row.kids[0] == kids[0] && row.kids[1] == kids[1];
+  }
   [[gnu::always_inline]] void prefetch_row(std::uint32_t shard, std::uint64_t hash) const {
     const RowId row = hashcons_[shard].table.guess(hash);
     if (!row.is_none()) __builtin_prefetch(&rows_[row.value]);
