@@ -189,9 +189,6 @@ class ApplyPhase {
     for (std::size_t i = 0; i < slots.size(); ++i)
       if (plan.slot_kind[i % stride] == SlotKind::kClass && !Handle{slots[i]}.is_foreign())
         partition_.prefetch_class(ClassId(slots[i]));
-    for (std::size_t i = 0; i < slots.size(); ++i)
-      if (plan.slot_kind[i % stride] == SlotKind::kClass && !Handle{slots[i]}.is_foreign())
-        partition_.prefetch_class_ghost(ClassId(slots[i]));
   }
 
   std::size_t request_wave(std::size_t task, std::size_t p, std::uint32_t wave) {

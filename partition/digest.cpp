@@ -18,7 +18,7 @@ class LowestTerms {
   explicit LowestTerms(Partition& partition)
       : partition_(partition),
         graph_(partition.graph),
-        hash_(graph_.classes.ids().bound([](std::uint32_t) { return std::size_t{0}; }), kUnknown) {}
+        hash_(graph_.classes.bound(), kUnknown) {}
 
   void run() {
     partition_.exchange.enter_phase(graph_.iteration, "digest");

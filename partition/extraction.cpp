@@ -73,7 +73,7 @@ Extraction::Extraction(Partition& partition, std::span<const NamedClass> barrier
       graph_(partition.graph),
       barrier_cost_(barriers.size(), kInfinite),
       sets_(1),
-      best_(graph_.classes.ids().bound([](std::uint32_t) { return std::size_t{0}; })) {
+      best_(graph_.classes.bound()) {
   set_ids_.emplace(0, 0);
   if (barriers.empty()) return;
   barriers_ = partition_.leaders(barriers);

@@ -23,39 +23,35 @@ struct GhostRecord {
 };
 static_assert(sizeof(GhostRecord) == 24);
 
-// By class id, what ties the class to other ranks: of a ghost, its record; of an owned class, its subscribers.
+// By class id, what ties the class to other ranks: of a ghost, its record; of an owned class, its subscribers. (Ids of
+// ghosts and of owned classes come in blocks: what one column holds nothing for takes no memory.)
 class RemoteLinks {
  public:
-  RemoteLinks() : link_(kMaxClasses), ghosts_(kMaxClasses) {}
-  void reserve(std::size_t classes, std::size_t more_ghosts) {
-    link_.ensure(classes);
-    ghosts_.ensure(count_ + more_ghosts);
+  RemoteLinks() : head_(kMaxClasses), ghosts_(kMaxClasses) {}
+  void reserve(std::size_t classes) {
+    head_.ensure(classes);
+    ghosts_.ensure(classes);
   }
 
-  [[nodiscard]] bool is_ghost(ClassId id) const { return (link_[id.value] & kGhost) != 0; }
-  [[nodiscard]] GhostRecord& ghost(ClassId id) { return ghosts_[link_[id.value] & ~kGhost]; }
-  [[nodiscard]] const GhostRecord& ghost(ClassId id) const { return ghosts_[link_[id.value] & ~kGhost]; }
+  [[nodiscard]] GhostRecord& ghost(ClassId ghost) { return ghosts_[ghost.value]; }
+  [[nodiscard]] const GhostRecord& ghost(ClassId ghost) const { return ghosts_[ghost.value]; }
   // Room was reserved. The record begins dirty.
-  void add_ghost(ClassId id, GlobalId global) {
-    ghosts_[count_] = {global.value & (~std::uint64_t{0} >> 1), 1, 0, 0};
-    link_[id.value] = kGhost | count_++;
+  void add_ghost(ClassId ghost, GlobalId global) {
+    ghosts_[ghost.value] = {global.value & (~std::uint64_t{0} >> 1), 1, 0, 0};
+    ++count_;
   }
   [[nodiscard]] std::size_t ghosts() const { return count_; }
   // Of an owned class: the head of its subscriber list.
-  [[nodiscard]] std::uint32_t& head(ClassId owned) { return link_[owned.value]; }
-  [[nodiscard]] std::uint32_t head(ClassId owned) const { return link_[owned.value]; }
+  [[nodiscard]] std::uint32_t& head(ClassId owned) { return head_[owned.value]; }
+  [[nodiscard]] std::uint32_t head(ClassId owned) const { return head_[owned.value]; }
 
-  // For tight loops: what is_ghost() and ghost() will read. Always inlined, or the compiler takes them for pure.
-  [[gnu::always_inline]] void prefetch(ClassId id) const { link_.prefetch(id.value); }
-  [[gnu::always_inline]] void prefetch_ghost(ClassId id) const {
-    if (is_ghost(id)) ghosts_.prefetch(link_[id.value] & ~kGhost);
-  }
+  // For tight loops. Always inlined, or the compiler takes it for pure.
+  [[gnu::always_inline]] void prefetch_ghost(ClassId ghost) const { ghosts_.prefetch(ghost.value); }
 
  private:
-  static constexpr std::uint32_t kGhost = 0x80000000U;
-  Column<std::uint32_t> link_;  // kGhost | index of the ghost's record; or the index of a subscriber + 1, 0: none
+  Column<std::uint32_t> head_;  // the index of a subscriber + 1, 0: none
   Column<GhostRecord> ghosts_;
-  std::uint32_t count_ = 0;
+  std::size_t count_ = 0;
 };
 
 struct Subscriber {

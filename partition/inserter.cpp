@@ -101,7 +101,7 @@ void Inserter::receive_requests() {
             [this](int source, MessageReader& reader) { read_requests(source, reader.rest()); });
 }
 
-// Reads a group of requests four times: the first three to have the ghosts of its classes in cache by the last.
+// Reads a group of requests three times: the first two to have the ghosts of its classes in cache by the last.
 void Inserter::read_requests(int source, std::span<const std::byte> bytes) {
   std::array<std::uint32_t, kMaxArity> kids;
   MessageReader reader(bytes);
@@ -115,9 +115,8 @@ void Inserter::read_requests(int source, std::span<const std::byte> bytes) {
         for (std::uint32_t k = 0; k < wire.arity; ++k) visit(reader.take<NamedClass>().id);
       }
     };
-    visit_ids([this](GlobalId id) { partition_.prefetch_ghost_slot(id); });
-    visit_ids([this](GlobalId id) { partition_.prefetch_ghost(id); });
-    visit_ids([this](GlobalId id) { partition_.prefetch_ghost_record(id); });
+    visit_ids([this](GlobalId id) { partition_.prefetch_local_slot(id); });
+    visit_ids([this](GlobalId id) { partition_.prefetch_local(id); });
     reader = group_begin;
     for (std::size_t i = 0; i < kGroup && !reader.done(); ++i) {
       const auto wire = reader.take<WireRequest>();

@@ -102,7 +102,7 @@ void Insertion::run_queues(std::span<Queue> queues, const Wave& wave) {
     if (request.arity > NodeTable::kInlineArity) continue;
     for (std::uint32_t k = 0; k < request.arity; ++k) {
       classes.prefetch(request.kids[k]);
-      if (!partition_.alone()) partition_.prefetch_link(ClassId(request.kids[k]));
+      partition_.prefetch_ghost(ClassId(request.kids[k]));
     }
   }
   if (!any_new) return;
@@ -112,8 +112,6 @@ void Insertion::run_queues(std::span<Queue> queues, const Wave& wave) {
     Probe& probe = probes[i];
     if (!probe.guess.is_none() || request.arity > NodeTable::kInlineArity) continue;
     const std::span kids = std::span(request.kids).first(request.arity);
-    if (!partition_.alone())
-      for (const std::uint32_t kid : kids) partition_.prefetch_class_ghost(ClassId(kid));
     find_leaders(request, kids, probe);
     if (!probe.differs) continue;
     any_differs = true;

@@ -162,7 +162,7 @@ class LocalForest {
 class DistributedMerge {
  public:
   DistributedMerge(Partition& partition, const std::vector<UnionRequest>& requests, std::span<const Loser> united)
-      : partition_(partition), exchange_(partition.exchange), place_(partition.graph.classes.ids().bound()) {
+      : partition_(partition), exchange_(partition.exchange), place_(partition.graph.classes.bound()) {
     // Names of classes made in this iteration may have become less since they were compared.
     ClassTable& classes = partition_.graph.classes;
     for (const Loser& loser : united) {
@@ -204,7 +204,7 @@ class DistributedMerge {
 
   // What this rank's other requests imply need not be asked of anyone.
   void open_requests(const std::vector<UnionRequest>& requests) {
-    LocalForest forest(partition_.graph.classes.ids().bound());
+    LocalForest forest(partition_.graph.classes.bound());
     for (std::size_t begin = 0; begin < requests.size(); begin += kGroup) {
       const std::span group =
           std::span<const UnionRequest>(requests).subspan(begin, std::min(kGroup, requests.size() - begin));
@@ -220,12 +220,8 @@ class DistributedMerge {
     for (const UnionRequest& request : group) {
       forest.prefetch(request.a);
       forest.prefetch(request.b);
-      partition_.prefetch_link(ClassId(request.a));
-      partition_.prefetch_link(ClassId(request.b));
-    }
-    for (const UnionRequest& request : group) {
-      partition_.prefetch_class_ghost(ClassId(request.a));
-      partition_.prefetch_class_ghost(ClassId(request.b));
+      partition_.prefetch_ghost(ClassId(request.a));
+      partition_.prefetch_ghost(ClassId(request.b));
     }
   }
 
@@ -362,16 +358,12 @@ class DistributedMerge {
   }
   [[gnu::always_inline]] void prefetch(std::span<const Loss> losses) const {
     for (const Loss& loss : losses) {
-      partition_.prefetch_ghost_slot(loss.loser);
-      partition_.prefetch_ghost_slot(loss.leader.id);
+      partition_.prefetch_local_slot(loss.loser);
+      partition_.prefetch_local_slot(loss.leader.id);
     }
     for (const Loss& loss : losses) {
-      partition_.prefetch_ghost(loss.loser);
-      partition_.prefetch_ghost(loss.leader.id);
-    }
-    for (const Loss& loss : losses) {
-      partition_.prefetch_ghost_record(loss.loser);
-      partition_.prefetch_ghost_record(loss.leader.id);
+      partition_.prefetch_local(loss.loser);
+      partition_.prefetch_local(loss.leader.id);
     }
   }
 

@@ -28,7 +28,7 @@ Partition::Partition(Exchange& exchange_in, const Language& language, SymbolTabl
                      const PartitionOptions& options)
     : exchange(exchange_in),
       workers(options.threads),
-      graph(language, symbols, options.shards),
+      graph(language, symbols, options.shards, exchange_in.size() > 1),
       outbox(exchange_in.size()),
       rank_(exchange_in.rank()),
       ranks_(exchange_in.size()),
@@ -53,7 +53,7 @@ ClassId Partition::local(const NamedClass& named) {
   if (ghost_room_ == 0) reserve_more_ghosts();
   --ghost_room_;
   const std::uint32_t shard = next_ghost_shard_++ & (graph.shards() - 1);
-  const ClassId id = graph.classes.add(shard, named.name);
+  const ClassId id = graph.classes.add_ghost(shard, named.name);
   graph.classes[id].mask = ~std::uint64_t{0};  // not known yet: filters nothing
   remote_.add_ghost(id, named.id);
   ghost_of_.insert(slot, RowId(id.value));
@@ -63,26 +63,19 @@ ClassId Partition::local(const NamedClass& named) {
 
 void Partition::reserve(std::span<const std::size_t> rows, std::span<const std::size_t> wide,
                         std::span<const std::size_t> classes) {
-  ghost_room_ = 0;  // what is reserved here comes first
   graph.nodes.reserve(rows, wide);
-  graph.classes.reserve(classes);
-  if (!alone()) {
-    const std::size_t bound = graph.classes.ids().bound([&](std::uint32_t s) { return classes[s]; });
-    remote_.reserve(bound, 0);
-  }
+  const std::size_t bound = graph.classes.reserve(classes, 0);
+  if (!alone()) remote_.reserve(bound);
 }
 
 void Partition::reserve_more_ghosts() {
-  const std::vector<std::size_t> extra(graph.shards(), kGhostRoom);
-  const std::size_t bound = graph.classes.ids().bound([&](std::uint32_t s) { return extra[s]; });
-  graph.classes.reserve(extra);
+  remote_.reserve(graph.classes.reserve(std::vector<std::size_t>(graph.shards(), 0), kGhostRoom));
   ghost_room_ = kGhostRoom * graph.shards();
-  remote_.reserve(bound, ghost_room_);
 }
 
 void Partition::enter(const OperatorNote& note) {
   const ClassId cls(note.class_id);
-  std::vector<ClassId>& dirty = dirty_ghosts_[graph.classes.ids().owner(cls.value)];
+  std::vector<ClassId>& dirty = dirty_ghosts_[graph.classes.shard_of(cls)];
   if (is_ghost(cls)) {
     GhostRecord& ghost = remote_.ghost(cls);
     (note.member ? ghost.member_mask : ghost.parent_mask) |= note.bit;
@@ -103,7 +96,7 @@ void Partition::splice_members(ClassId leader, std::uint32_t first, RowId last, 
     graph.nodes[last].next_member = record.first_member;
     record.first_member = first;
   }
-  std::vector<ClassId>& dirty = dirty_ghosts_[graph.classes.ids().owner(leader.value)];
+  std::vector<ClassId>& dirty = dirty_ghosts_[graph.classes.shard_of(leader)];
   if (is_ghost(leader)) {
     GhostRecord& ghost = remote_.ghost(leader);
     ghost.member_mask |= rows_mask;
@@ -146,7 +139,7 @@ void Partition::notify_homes() {
   if (alone()) return;
   for (auto& list : dirty_ghosts_) {
     for (const ClassId id : list) {
-      if (!remote_.is_ghost(id)) {
+      if (!is_ghost(id)) {
         changed_.push_back(id);
         continue;
       }

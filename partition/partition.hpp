@@ -48,7 +48,7 @@ class Partition {
   [[nodiscard]] std::size_t least_crowd() const { return least_crowd_; }
 
   // --- identity ---
-  [[nodiscard]] bool is_ghost(ClassId id) const { return !alone() && remote_.is_ghost(id); }
+  [[nodiscard]] bool is_ghost(ClassId id) const { return graph.classes.is_ghost(id); }
   [[nodiscard]] GlobalId global(ClassId id) const {
     if (!is_ghost(id)) return {rank(), id};
     GlobalId g;
@@ -61,30 +61,25 @@ class Partition {
   // The leaders that classes named some iterations ago follow now. Collective; all ranks pass the same classes. A
   // class's old home stays subscribed to whatever class it was merged into, so it always knows.
   [[nodiscard]] std::vector<GlobalId> leaders(std::span<const NamedClass> classes);
-  // For tight loops ahead of local(): fetch what it will read, in three stages.
-  [[gnu::always_inline]] void prefetch_ghost_slot(GlobalId id) const {
+  // For tight loops ahead of local(): fetch what it will read, in two stages.
+  [[gnu::always_inline]] void prefetch_local_slot(GlobalId id) const {
     if (id.home() != rank_) ghost_of_.prefetch(hash_of(id));
   }
-  [[gnu::always_inline]] void prefetch_ghost(GlobalId id) const {
-    if (id.home() == rank_) {
+  [[gnu::always_inline]] void prefetch_local(GlobalId id) const {
+    if (id.home() == rank_)
       graph.classes.prefetch(id.index().value);
-    } else if (const RowId guess = ghost_of_.guess(hash_of(id)); !guess.is_none()) {
-      graph.classes.prefetch(guess.value);
-      remote_.prefetch(ClassId(guess.value));
-    }
+    else if (const RowId guess = ghost_of_.guess(hash_of(id)); !guess.is_none())
+      prefetch_class(ClassId(guess.value));
   }
-  [[gnu::always_inline]] void prefetch_ghost_record(GlobalId id) const {
-    if (id.home() == rank_) return;
-    if (const RowId guess = ghost_of_.guess(hash_of(id)); !guess.is_none())
-      remote_.prefetch_ghost(ClassId(guess.value));
-  }
-  // The same ahead of named() and is_ghost().
+  // The same ahead of named().
   [[gnu::always_inline]] void prefetch_class(ClassId id) const {
     graph.classes.prefetch(id.value);
-    remote_.prefetch(id);
+    prefetch_ghost(id);
   }
-  [[gnu::always_inline]] void prefetch_link(ClassId id) const { remote_.prefetch(id); }
-  [[gnu::always_inline]] void prefetch_class_ghost(ClassId id) const { remote_.prefetch_ghost(id); }
+  // Of what there is of a class in case it is a ghost.
+  [[gnu::always_inline]] void prefetch_ghost(ClassId id) const {
+    if (is_ghost(id)) remote_.prefetch_ghost(id);
+  }
   // As local(), without making a ghost: none if this rank does not know the class.
   [[nodiscard]] ClassId find_local(GlobalId id) const;
   [[nodiscard]] int home_of(SymbolId symbol, std::span<const NamedClass> kids) const {
@@ -96,8 +91,7 @@ class Partition {
   // Calls visit(ClassId) for every leader that lives here.
   template <class Visit>
   void for_each_owned_class(Visit&& visit) const {
-    graph.classes.ids().for_each([&](std::uint32_t id) {
-      const ClassId cls(id);
+    graph.classes.for_each([&](ClassId cls) {
       if (graph.classes.is_leader(cls) && !is_ghost(cls)) visit(cls);
     });
   }
@@ -172,7 +166,7 @@ class Partition {
     if (graph.shards() == 1)
       enter(note);
     else
-      notes_[acting_shard * graph.shards() + graph.classes.ids().owner(note.class_id)].push_back(note);
+      notes_[acting_shard * graph.shards() + graph.classes.shard_of(ClassId(note.class_id))].push_back(note);
   }
   void enter(const OperatorNote& note);
   [[nodiscard]] static std::uint64_t hash_of(GlobalId id) { return mix64(id.value); }

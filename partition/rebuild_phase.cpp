@@ -37,7 +37,7 @@ class RebuildRound {
 
   RebuildResult run(const std::vector<Loser>& losers) {
     std::vector<std::vector<ClassId>> by_owner(shards_);
-    for (const Loser& loser : losers) by_owner[graph_.classes.ids().owner(loser.id.value)].push_back(loser.id);
+    for (const Loser& loser : losers) by_owner[graph_.classes.shard_of(loser.id)].push_back(loser.id);
     const bool worthwhile = losers.size() > 512;
     partition_.workers.for_each(shards_, worthwhile, [&](std::size_t s) {
       for (std::size_t begin = 0; begin < by_owner[s].size(); begin += kGroup) {
@@ -117,7 +117,7 @@ class RebuildRound {
     }
     record.first_member = 0;
     record.first_edge = 0;
-    splices_[shard * shards_ + graph_.classes.ids().owner(leader.value)].push_back(splice);
+    splices_[shard * shards_ + graph_.classes.shard_of(leader)].push_back(splice);
   }
 
   // Task = shard of the old key. A row may be named twice; the hashcons knows it once.

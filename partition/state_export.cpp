@@ -85,7 +85,7 @@ class Export {
   }
 
   void number_classes() {
-    position_.assign(graph_.classes.ids().bound([](std::uint32_t) { return std::size_t{0}; }), kUnknown);
+    position_.assign(graph_.classes.bound(), kUnknown);
     make_room(share_.class_name, share_.classes.size());
     make_room(share_.class_value, share_.classes.size());
     make_room(share_.class_data_stamp, share_.classes.size());

@@ -61,7 +61,7 @@ class Import {
   [[nodiscard]] GlobalId global(std::uint64_t position) const {
     const int home = even_owner(position, share_.sizes.classes, partition_.ranks());
     const std::uint64_t begin = even_share(share_.sizes.classes, home, partition_.ranks()).begin;
-    return {home, ClassId(static_cast<std::uint32_t>(position - begin))};
+    return {home, graph_.classes.nth(static_cast<std::uint32_t>(position - begin))};
   }
 
   void fail(const std::string& message) {
@@ -119,7 +119,7 @@ class Import {
       symbol_.push_back(symbols.intern(symbol.name, symbol.attributes, symbol.arity));
   }
 
-  // Classes get the ids 0, 1, 2… in the order of their positions, so that every rank can tell every class's id.
+  // In the order of their positions, so that every rank can tell every class's id.
   void make_classes() {
     const auto shards = graph_.shards();
     const std::vector<std::size_t> none(shards, 0);
@@ -129,7 +129,7 @@ class Import {
     for (std::size_t i = 0; i < share_.class_name.size(); ++i) {
       const auto shard = static_cast<std::uint32_t>(i / kBlock) & (shards - 1);
       const ClassId id = graph_.classes.add(shard, share_.class_name[i]);
-      CHECK(id.value == i);
+      CHECK(id == graph_.classes.nth(static_cast<std::uint32_t>(i)));
       if (share_.class_data_stamp[i] != 0) analysis_.restore_data_stamp(id, share_.class_data_stamp[i]);
     }
     partition_.owned_classes = static_cast<std::int64_t>(share_.class_name.size());
@@ -165,7 +165,7 @@ class Import {
     });
     for (std::size_t i = 0; i < share_.class_value.size(); ++i)
       if (share_.class_value[i] != GraphShare::kNoValue)
-        graph_.classes[ClassId(static_cast<std::uint32_t>(i))].data = known[share_.class_value[i]];
+        graph_.classes[graph_.classes.nth(static_cast<std::uint32_t>(i))].data = known[share_.class_value[i]];
   }
 
   void deal_rows(std::uint64_t round) {

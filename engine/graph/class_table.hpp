@@ -1,5 +1,7 @@
 // The e-classes of one rank, owned here or ghosts of classes owned elsewhere: union-find, member list, parent list,
 // operator mask, name, data. Lists thread through the node table's rows and hold this rank's rows only.
+// Whether a class is a ghost can be told from its id: where there are other ranks, every other block of
+// ids is for ghosts.
 // A class's *name* is a 64-bit value that depends on nothing but the input and the rules: the iteration in which the
 // class was made (top 16 bits), then a structural hash of the node that made it. Of merged classes the one with the
 // least name leads: the oldest, which has the most parents, so the fewest rows are re-keyed; and because names do not
@@ -32,7 +34,12 @@ class ClassTable {
   static constexpr int kHashBits = 48;
   static constexpr std::uint32_t kLastIteration = (1U << (64 - kHashBits)) - 1;  // that a name can say
 
-  explicit ClassTable(std::uint32_t shards) : ids_(shards), records_(kMaxClasses) {}
+  // `has_ghosts`: there may be some.
+  ClassTable(std::uint32_t shards, bool has_ghosts)
+      : ids_(has_ghosts ? 2 * shards : shards),
+        records_(kMaxClasses),
+        shards_(shards),
+        ghost_bit_(has_ghosts ? 1U << ShardedIds::kBlockBits : 0) {}
 
   ClassRecord& operator[](ClassId id) { return records_[id.value]; }
   const ClassRecord& operator[](ClassId id) const { return records_[id.value]; }
@@ -46,11 +53,19 @@ class ClassTable {
   }
   [[nodiscard]] static std::uint32_t birth(std::uint64_t name) { return static_cast<std::uint32_t>(name >> kHashBits); }
 
+  [[nodiscard]] std::uint32_t shards() const { return shards_; }
+  // That writes the class's record and lists.
+  [[nodiscard]] std::uint32_t shard_of(ClassId id) const { return ids_.owner(id.value) >> (ghost_bit_ != 0 ? 1 : 0); }
+  [[nodiscard]] bool is_ghost(ClassId id) const { return (id.value & ghost_bit_) != 0; }
+
   // The owner of `shard` only; room was reserved.
-  ClassId add(std::uint32_t shard, std::uint64_t name) {
-    const ClassId id(ids_.allocate(shard));
-    records_[id.value] = {id.value, 0, 0, DataId(), 0, name};
-    return id;
+  ClassId add(std::uint32_t shard, std::uint64_t name) { return make(shard * kinds(), name); }
+  ClassId add_ghost(std::uint32_t shard, std::uint64_t name) { return make(shard * kinds() + 1, name); }
+  // The id of the n-th owned class if they are added block by block, shard after shard. The same on all ranks, however
+  // many shards each has.
+  [[nodiscard]] ClassId nth(std::uint32_t n) const {
+    const std::uint32_t in_block = n & ((1U << ShardedIds::kBlockBits) - 1);
+    return ClassId((n - in_block) * kinds() + in_block);
   }
   [[nodiscard]] ClassId find(ClassId id) const {
     std::uint32_t at = id.value;
@@ -65,19 +80,46 @@ class ClassTable {
     return na != nb ? na < nb : a.value < b.value;
   }
 
-  [[nodiscard]] const ShardedIds& ids() const { return ids_; }
-  void reserve(std::span<const std::size_t> extra) {
-    records_.ensure(ids_.bound([&](std::uint32_t s) { return extra[s]; }));
+  // Calls visit(ClassId) for every class, whether it leads or not, in the order of ids; or for those of a shard.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    ids_.for_each([&](std::uint32_t id) { visit(ClassId(id)); });
   }
-  [[nodiscard]] std::size_t bytes() const {
+  template <class Visit>
+  void for_each_of(std::uint32_t shard, Visit&& visit) const {
+    for (std::uint32_t lane = shard * kinds(); lane < (shard + 1) * kinds(); ++lane)
+      for (std::uint32_t at = 0; at < ids_.used(lane); ++at) visit(ClassId(ids_.id(lane, at)));
+  }
+  // One more than the largest id: for columns by class.
+  [[nodiscard]] std::size_t bound() const { return ids_.bound(); }
+  [[nodiscard]] std::size_t count() const {
     std::size_t count = 0;
-    for (std::uint32_t s = 0; s < ids_.shards(); ++s) count += ids_.used(s);
-    return count * sizeof(ClassRecord);
+    for (std::uint32_t lane = 0; lane < ids_.shards(); ++lane) count += ids_.used(lane);
+    return count;
   }
 
+  // Room for so many more classes, by shard, and ghosts, of each; returns the bound there then may be.
+  std::size_t reserve(std::span<const std::size_t> extra, std::size_t extra_ghosts) {
+    const std::size_t bound =
+        ids_.bound([&](std::uint32_t lane) { return lane % kinds() == 0 ? extra[lane / kinds()] : extra_ghosts; });
+    records_.ensure(bound);
+    return bound;
+  }
+  [[nodiscard]] std::size_t bytes() const { return count() * sizeof(ClassRecord); }
+
  private:
-  ShardedIds ids_;
+  ClassId make(std::uint32_t lane, std::uint64_t name) {
+    const ClassId id(ids_.allocate(lane));
+    records_[id.value] = {id.value, 0, 0, DataId(), 0, name};
+    return id;
+  }
+
+  [[nodiscard]] std::uint32_t kinds() const { return ghost_bit_ != 0 ? 2 : 1; }
+
+  ShardedIds ids_;  // of lanes: one a shard, or two, the second for ghosts
   Column<ClassRecord> records_;
+  std::uint32_t shards_;
+  std::uint32_t ghost_bit_;
 };
 
 }  // namespace tessera

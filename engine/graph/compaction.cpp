@@ -43,15 +43,13 @@ bool compact_if_worthwhile(EGraph& graph, Workers& workers) {
   if (dead < kFewestDead || dead * 2 < graph.nodes.live_count()) return false;
   // A class's lists are written by the owner of the class's shard, whichever shards the rows are of: each link field
   // belongs to one list.
-  const ShardedIds& classes = graph.classes.ids();
   workers.for_each(graph.shards(), true, [&](std::size_t shard) {
     const auto s = static_cast<std::uint32_t>(shard);
-    for (std::uint32_t at = 0; at < classes.used(s); ++at) {
-      const ClassId cls(classes.id(s, at));
-      if (!graph.classes.is_leader(cls)) continue;
+    graph.classes.for_each_of(s, [&](ClassId cls) {
+      if (!graph.classes.is_leader(cls)) return;
       clean_members(graph, graph.classes[cls]);
       clean_parents(graph, cls);
-    }
+    });
     std::erase_if(graph.touched[s], [&](RowId row) { return !graph.nodes.is_live(row); });
   });
   workers.for_each(graph.shards(), true,

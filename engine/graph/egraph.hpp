@@ -20,9 +20,9 @@ namespace tessera {
 
 class EGraph {
  public:
-  // `shards`: a power of two. The language and the symbols outlive the e-graph.
-  EGraph(const Language& language, SymbolTable& symbols, std::uint32_t shards)
-      : language_(language), symbols_(symbols), nodes(shards), classes(shards), touched(shards) {}
+  // `shards`: a power of two. `has_ghosts`: there are other ranks. The language and the symbols outlive the e-graph.
+  EGraph(const Language& language, SymbolTable& symbols, std::uint32_t shards, bool has_ghosts)
+      : language_(language), symbols_(symbols), nodes(shards), classes(shards, has_ghosts), touched(shards) {}
 
   [[nodiscard]] const Language& language() const { return language_; }
   [[nodiscard]] SymbolTable& symbols() { return symbols_; }

@@ -7,9 +7,8 @@
 
 namespace tessera {
 
-void check_invariants(const EGraph& graph, bool alone, const std::function<bool(ClassId)>& is_owned) {
+void check_invariants(const EGraph& graph, bool alone) {
   const ShardedIds& rows = graph.nodes.ids();
-  const ShardedIds& classes = graph.classes.ids();
   std::size_t live_rows = 0;
   std::size_t positions = 0;
   std::array<std::uint32_t, kMaxArity> kids;
@@ -36,26 +35,23 @@ void check_invariants(const EGraph& graph, bool alone, const std::function<bool(
   CHECK(live_rows == graph.nodes.live_count());
   std::size_t member_entries = 0;
   std::size_t parent_entries = 0;
-  for (std::uint32_t shard = 0; shard < classes.shards(); ++shard) {
-    for (std::uint32_t at = 0; at < classes.used(shard); ++at) {
-      const ClassId cls(classes.id(shard, at));
-      if (!graph.classes.is_leader(cls)) {
-        CHECK(graph.classes[cls].first_member == 0 && graph.classes[cls].first_edge == 0);
-        continue;
-      }
-      std::size_t members = 0;
-      graph.for_each_member(cls, [&](RowId row) {
-        CHECK(graph.nodes[row].class_id == cls.value);
-        ++members;
-      });
-      graph.for_each_parent(cls, [&](RowId row, std::uint32_t position) {
-        CHECK(graph.nodes.kid(row, graph.arity(row), position) == cls.value);
-        ++parent_entries;
-      });
-      member_entries += members;
-      if (alone && is_owned(cls)) CHECK(members > 0);
+  graph.classes.for_each([&](ClassId cls) {
+    if (!graph.classes.is_leader(cls)) {
+      CHECK(graph.classes[cls].first_member == 0 && graph.classes[cls].first_edge == 0);
+      return;
     }
-  }
+    std::size_t members = 0;
+    graph.for_each_member(cls, [&](RowId row) {
+      CHECK(graph.nodes[row].class_id == cls.value);
+      ++members;
+    });
+    graph.for_each_parent(cls, [&](RowId row, std::uint32_t position) {
+      CHECK(graph.nodes.kid(row, graph.arity(row), position) == cls.value);
+      ++parent_entries;
+    });
+    member_entries += members;
+    if (alone) CHECK(members > 0);
+  });
   // Entries are right one by one (above) and, by these sums, complete and not doubled.
   CHECK(member_entries == live_rows);
   CHECK(parent_entries == positions);

@@ -2,9 +2,6 @@
 // the cost is a few passes over all tables.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-
 #include "engine/graph/egraph.hpp"
 
 namespace tessera {
@@ -16,7 +13,7 @@ namespace tessera {
 // - every leader's parent list holds exactly one entry for each child position that refers to it;
 // - live list entries = live rows + live child positions;
 // - a class's operator mask covers its rows' operators;
-// - an owned class (per `is_owned`) that leads has a row somewhere: here, unless `alone` is false.
-void check_invariants(const EGraph& graph, bool alone, const std::function<bool(ClassId)>& is_owned);
+// - a class that leads has a row somewhere: here, if the rank is `alone`.
+void check_invariants(const EGraph& graph, bool alone);
 
 }  // namespace tessera

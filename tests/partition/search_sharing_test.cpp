@@ -131,7 +131,7 @@ std::vector<Share> shares_of(int ranks, Watch watch) {
     const Partition& partition = search.partition();
     share.live_rows = partition.graph.nodes.live_count();
     share.row_slots = slots_used(partition.graph.nodes.ids());
-    share.class_slots = slots_used(partition.graph.classes.ids());
+    share.class_slots = partition.graph.classes.count();
     share.owned_classes = static_cast<std::uint64_t>(partition.owned_classes);
     share.table_bytes = partition.table_bytes();
     share.supersteps = exchange.supersteps;
