@@ -15,8 +15,7 @@ void supersteps(benchmark::State& state) {
   for (auto _ : state) {
     std::uint64_t received = 0;
     const double seconds = on_ranks(ranks, [&](Exchange& exchange) {
-      const std::vector<std::vector<std::byte>> outgoing(static_cast<std::size_t>(ranks),
-                                                         std::vector<std::byte>(bytes));
+      const std::vector<Bytes> outgoing(static_cast<std::size_t>(ranks), Bytes(bytes));
       Inbox inbox;
       std::uint64_t total = 0;
       const Stopwatch watch;

@@ -26,7 +26,7 @@ constexpr const char* kUsage =
 // Seconds of a batch of supersteps with `bytes` for each of the next `peers` ranks.
 double batch(MpiExchange& exchange, std::size_t peers, std::size_t bytes) {
   const auto ranks = static_cast<std::size_t>(exchange.size());
-  std::vector<std::vector<std::byte>> outgoing(ranks);
+  std::vector<Bytes> outgoing(ranks);
   for (std::size_t p = 1; p <= peers; ++p)
     outgoing[(static_cast<std::size_t>(exchange.rank()) + p) % ranks].resize(bytes);
   Inbox inbox;

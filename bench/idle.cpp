@@ -34,7 +34,7 @@ IdleSearch::IdleSearch(Exchange& exchange, std::int64_t threads)
   const auto ranks = static_cast<std::uint64_t>(exchange.size());
   const std::uint64_t peers = traffic_.exchanges * (ranks - 1);
   const std::uint64_t each = peers == 0 ? 0 : (traffic_.bytes + peers - 1) / peers;
-  outgoing_.assign(ranks, std::vector<std::byte>(each));
+  outgoing_.assign(ranks, Bytes(each));
 }
 
 double IdleSearch::iterate(int count) {

@@ -40,7 +40,7 @@ class IdleSearch {
   Exchange& exchange_;
   TermSearch run_;
   IdleTraffic traffic_;
-  std::vector<std::vector<std::byte>> outgoing_;
+  std::vector<Bytes> outgoing_;
   Inbox inbox_;
 };
 

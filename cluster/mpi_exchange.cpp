@@ -80,7 +80,7 @@ MpiExchange::~MpiExchange() {
   if (world_ != MPI_COMM_NULL) MPI_Comm_free(&world_);
 }
 
-void MpiExchange::all_to_all(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) {
+void MpiExchange::all_to_all(std::span<const Bytes> outgoing, Inbox& inbox) {
   const Call call(traffic_.wait_seconds);
   CHECK(outgoing.size() == static_cast<std::size_t>(size_));
   if (sparse_)
@@ -90,7 +90,7 @@ void MpiExchange::all_to_all(std::span<const std::vector<std::byte>> outgoing, I
   ++traffic_.exchanges;
 }
 
-void MpiExchange::exchange_dense(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) {
+void MpiExchange::exchange_dense(std::span<const Bytes> outgoing, Inbox& inbox) {
   for (std::size_t d = 0; d < outgoing.size(); ++d) sent_[d] = outgoing[d].size();
   check_mpi(MPI_Alltoall(sent_.data(), 1, MPI_UINT64_T, received_.data(), 1, MPI_UINT64_T, world_), "MPI_Alltoall");
   open(inbox, received_);
@@ -105,7 +105,7 @@ void MpiExchange::exchange_dense(std::span<const std::vector<std::byte>> outgoin
 }
 
 // Loops over ranks only to find whom to send to and to lay out the inbox.
-void MpiExchange::exchange_sparse(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) {
+void MpiExchange::exchange_sparse(std::span<const Bytes> outgoing, Inbox& inbox) {
   const auto me = static_cast<std::size_t>(rank_);
   bool direct = false;
   for (std::size_t d = 0; d < outgoing.size(); ++d) {
@@ -146,7 +146,7 @@ void MpiExchange::exchange_sparse(std::span<const std::vector<std::byte>> outgoi
 
 // Starts sending and receiving what is too long to be packed. Pieces of one message arrive in order: same source and
 // tag.
-void MpiExchange::start_direct(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) {
+void MpiExchange::start_direct(std::span<const Bytes> outgoing, Inbox& inbox) {
   requests_.clear();
   const auto in_pieces = [&](std::uint64_t length, const auto& start) {
     for (std::uint64_t at = 0; at < length; at += limits_.piece) {
@@ -176,7 +176,7 @@ void MpiExchange::finish_direct() {
   check_mpi(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
 }
 
-void MpiExchange::exchange_packed(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) {
+void MpiExchange::exchange_packed(std::span<const Bytes> outgoing, Inbox& inbox) {
   const auto me = static_cast<std::size_t>(rank_);
   // Straight into the inbox if its offsets fit MPI's ints, else through a buffer of the packed messages alone.
   const bool in_place = inbox.bytes.size() <= limits_.contiguous;
@@ -186,7 +186,7 @@ void MpiExchange::exchange_packed(std::span<const std::vector<std::byte>> outgoi
     const bool sends = p != me && is_packed(sent_[p]);
     send_offsets_[p] = static_cast<int>(send_buffer_.size());
     send_counts_[p] = sends ? static_cast<int>(sent_[p]) : 0;
-    if (sends) send_buffer_.insert(send_buffer_.end(), outgoing[p].begin(), outgoing[p].end());
+    if (sends) send_buffer_.append(outgoing[p].all());
     const bool receives = p != me && is_packed(received_[p]);
     receive_counts_[p] = receives ? static_cast<int>(received_[p]) : 0;
     receive_offsets_[p] = receives ? static_cast<int>(in_place ? inbox.offset[p] : receive_length) : 0;
@@ -207,7 +207,7 @@ void MpiExchange::exchange_packed(std::span<const std::vector<std::byte>> outgoi
 }
 
 // This rank's message to itself.
-void MpiExchange::keep_own(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) const {
+void MpiExchange::keep_own(std::span<const Bytes> outgoing, Inbox& inbox) const {
   const auto me = static_cast<std::size_t>(rank_);
   if (outgoing[me].empty()) return;
   std::memcpy(inbox.bytes.data() + inbox.offset[me], outgoing[me].data(), outgoing[me].size());

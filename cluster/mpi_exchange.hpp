@@ -41,7 +41,7 @@ class MpiExchange final : public Exchange {
   [[nodiscard]] int size() const override { return size_; }
   // kDense or kSparse.
   [[nodiscard]] ExchangeWay way() const { return sparse_ ? ExchangeWay::kSparse : ExchangeWay::kDense; }
-  void all_to_all(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) override;
+  void all_to_all(std::span<const Bytes> outgoing, Inbox& inbox) override;
   void all_reduce(std::span<std::uint64_t> values, Reduction reduction) override;
   // Throws Error(kInternal), on all ranks, when all bytes together exceed 2 GiB.
   void all_gather(std::span<const std::byte> mine, Inbox& all) override;
@@ -53,12 +53,12 @@ class MpiExchange final : public Exchange {
 
  private:
   [[nodiscard]] bool is_packed(std::uint64_t length) const { return length <= limits_.packed; }
-  void exchange_dense(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox);
-  void exchange_sparse(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox);
-  void start_direct(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox);
+  void exchange_dense(std::span<const Bytes> outgoing, Inbox& inbox);
+  void exchange_sparse(std::span<const Bytes> outgoing, Inbox& inbox);
+  void start_direct(std::span<const Bytes> outgoing, Inbox& inbox);
   void finish_direct();
-  void exchange_packed(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox);
-  void keep_own(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) const;
+  void exchange_packed(std::span<const Bytes> outgoing, Inbox& inbox);
+  void keep_own(std::span<const Bytes> outgoing, Inbox& inbox) const;
   void count_sent(std::uint64_t bytes);
   void count_received(std::uint64_t bytes);
 
@@ -73,7 +73,7 @@ class MpiExchange final : public Exchange {
   std::vector<std::uint64_t> received_;  // bytes from each rank
   std::vector<int> receive_counts_, receive_offsets_;
   std::vector<int> send_counts_, send_offsets_;  // of a dense exchange, as the buffers
-  std::vector<std::byte> send_buffer_, receive_buffer_;
+  Bytes send_buffer_, receive_buffer_;
   std::vector<MPI_Request> requests_;
 };
 

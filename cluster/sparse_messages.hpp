@@ -17,6 +17,8 @@
 #include <span>
 #include <vector>
 
+#include "partition/exchange.hpp"
+
 namespace tessera {
 
 class SparseMessages {
@@ -57,7 +59,7 @@ class SparseMessages {
   // Kept for their capacity.
   std::vector<MPI_Request> sends_;
   std::vector<Arrival> arrivals_;
-  std::vector<std::byte> buffer_;  // never shrinks; the first used_ bytes hold messages
+  Bytes buffer_;  // never shrinks; the first used_ bytes hold messages
   std::size_t used_ = 0;
 };
 

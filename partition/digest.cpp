@@ -16,9 +16,7 @@ struct Named {
 class LowestTerms {
  public:
   explicit LowestTerms(Partition& partition)
-      : partition_(partition),
-        graph_(partition.graph),
-        hash_(graph_.classes.bound(), kUnknown) {}
+      : partition_(partition), graph_(partition.graph), hash_(graph_.classes.bound(), kUnknown) {}
 
   void run() {
     partition_.exchange.enter_phase(graph_.iteration, "digest");

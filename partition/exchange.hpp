@@ -9,13 +9,16 @@
 #include <span>
 #include <vector>
 
+#include "engine/base/growing_array.hpp"
 #include "partition/work_record.hpp"
 
 namespace tessera {
 
+using Bytes = GrowingArray<std::byte>;
+
 // What this rank received in one superstep: the messages of all sources, laid end to end in source order.
 struct Inbox {
-  std::vector<std::byte> bytes;
+  Bytes bytes;
   std::vector<std::size_t> offset;  // size()+1 entries; bytes of source s are [offset[s], offset[s+1])
 };
 
@@ -45,7 +48,7 @@ class Exchange {
 
   // outgoing has size() entries; outgoing[d] goes to rank d (outgoing[rank()] comes back to this rank). Buffers are not
   // changed. Payloads above 2 GiB are allowed.
-  virtual void all_to_all(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) = 0;
+  virtual void all_to_all(std::span<const Bytes> outgoing, Inbox& inbox) = 0;
   // Elementwise over the ranks' arrays of equal length, in place.
   virtual void all_reduce(std::span<std::uint64_t> values, Reduction reduction) = 0;
   // Every rank's bytes, in rank order. For control data (new symbols, errors, statistics), never for e-graph rows.

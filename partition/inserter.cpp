@@ -40,11 +40,6 @@ void Inserter::set_tasks(std::size_t tasks) {
   while (tasks_.size() < tasks) tasks_.emplace_back(partition_.ranks());
 }
 
-NamedClass Inserter::named(std::uint32_t handle) const {
-  const Handle h{handle};
-  return h.is_foreign() ? foreign_[h.foreign_index()].named : partition_.named(ClassId(handle));
-}
-
 std::uint32_t Inserter::local_handle(std::uint32_t handle) {
   const Handle h{handle};
   return h.is_foreign() ? partition_.local(foreign_[h.foreign_index()].named).value : handle;
@@ -54,21 +49,22 @@ void Inserter::route(std::size_t task, const NodeRequest& request, std::span<con
                      const NameHash& name_hash) {
   Task& t = tasks_[task];
   ++t.asked;
-  t.named_kids.clear();
-  bool any_foreign = request.target != kNoTarget && Handle{request.target}.is_foreign();
-  for (const std::uint32_t kid : kids) {
-    t.named_kids.push_back(named(kid));
-    any_foreign = any_foreign || Handle{kid}.is_foreign();
+  std::uint32_t marks = request.target == kNoTarget ? 0 : request.target;
+  for (std::size_t k = 0; k < kids.size(); ++k) {
+    t.named_kids[k] = named(kids[k]);
+    marks |= kids[k];
   }
-  const int home = partition_.home_of(request.symbol, t.named_kids);
+  const std::span<const NamedClass> named_kids(t.named_kids.data(), kids.size());
+  const int home = partition_.home_of(request.symbol, named_kids);
   if (home != partition_.rank()) {
     const NamedClass target = request.target == kNoTarget ? NamedClass{} : named(request.target);
     t.outbox.put(
-        home, WireRequest{target.id, request.target == kNoTarget ? name_hash(request.name_token) : target.name,
-                          request.symbol.value, request.ticket, request.rule, static_cast<std::uint16_t>(kids.size()),
-                          request.fresh ? std::uint16_t{1} : std::uint16_t{0}});
-    t.outbox.put_all(home, std::span<const NamedClass>(t.named_kids));
-  } else if (any_foreign) {
+        home,
+        WireRequest{target.id, request.target == kNoTarget ? name_hash(request.name_token) : target.name,
+                    request.symbol.value, request.ticket, request.rule, static_cast<std::uint16_t>(kids.size()),
+                    request.fresh ? std::uint16_t{1} : std::uint16_t{0}},
+        named_kids);
+  } else if (Handle{marks}.is_foreign()) {
     const auto begin = static_cast<std::uint32_t>(t.deferred_kids.size());
     t.deferred_kids.insert(t.deferred_kids.end(), kids.begin(), kids.end());
     t.deferred.push_back({request, begin, static_cast<std::uint32_t>(t.deferred_kids.size())});

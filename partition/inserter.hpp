@@ -41,7 +41,10 @@ class Inserter {
   // ranks), nothing is answered, and an exchange is saved.
   void run_wave(const NameHash& name_hash, std::span<NodeResult> results, bool wants_results = true);
 
-  [[nodiscard]] NamedClass named(std::uint32_t handle) const;
+  [[nodiscard]] NamedClass named(std::uint32_t handle) const {
+    const Handle h{handle};
+    return h.is_foreign() ? foreign_[h.foreign_index()].named : partition_.named(ClassId(handle));
+  }
   // The class of a handle as a local id, making a ghost if it was foreign. Single-threaded.
   [[nodiscard]] std::uint32_t local_handle(std::uint32_t handle);
 
@@ -58,7 +61,7 @@ class Inserter {
     std::uint32_t kids_end;
   };
   struct Task {
-    explicit Task(int ranks) : outbox(ranks) {}
+    explicit Task(int ranks) : outbox(ranks), named_kids(kMaxArity) {}
     Outbox outbox;
     std::vector<Deferred> deferred;
     std::vector<std::uint32_t> deferred_kids;

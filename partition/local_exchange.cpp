@@ -41,13 +41,13 @@ const char* name_of(Call call) {
 // What a rank shows the others during a collective call. Written by its rank before the barrier, read by all after it.
 struct Slot {
   Call call = Call::kNone;
-  Reduction reduction = Reduction::kSum;             // all_reduce
-  std::size_t length = 0;                            // all_reduce: number of values; must agree
-  const std::vector<std::byte>* outgoing = nullptr;  // all_to_all: valid between its two barriers
+  Reduction reduction = Reduction::kSum;  // all_reduce
+  std::size_t length = 0;                 // all_reduce: number of values; must agree
+  const Bytes* outgoing = nullptr;        // all_to_all: valid between its two barriers
   // Contributions to reductions and gathers are copied here, two buffers in turn: a rank that is a call ahead writes
   // one while slower ranks still read the other, so that such a call needs a single barrier.
   std::array<std::vector<std::uint64_t>, 2> values;
-  std::array<std::vector<std::byte>, 2> bytes;
+  std::array<Bytes, 2> bytes;
 };
 
 // The ranks' meeting point. All waiting is here.
@@ -126,7 +126,7 @@ class Board {
 };
 
 void append(Inbox& inbox, std::span<const std::byte> bytes) {
-  inbox.bytes.insert(inbox.bytes.end(), bytes.begin(), bytes.end());
+  inbox.bytes.append(bytes);
   inbox.offset.push_back(inbox.bytes.size());
 }
 
@@ -166,7 +166,7 @@ class LocalExchange final : public Exchange {
   [[nodiscard]] int size() const override { return static_cast<int>(board_.slots.size()); }
   [[nodiscard]] const Traffic& traffic() const override { return traffic_; }
 
-  void all_to_all(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) override {
+  void all_to_all(std::span<const Bytes> outgoing, Inbox& inbox) override {
     const CallTimer timer(traffic_.wait_seconds);
     CHECK(outgoing.size() == board_.slots.size());
     Slot& mine = board_.slots[rank_];
@@ -217,7 +217,7 @@ class LocalExchange final : public Exchange {
     Slot& slot = board_.slots[rank_];
     const std::size_t turn = next_turn();
     slot.call = Call::kAllGather;
-    slot.bytes[turn].assign(mine.begin(), mine.end());
+    slot.bytes[turn].assign(mine);
     board_.meet(true);
     std::size_t total = 0;
     for (const Slot& source : board_.slots) total += source.bytes[turn].size();
@@ -237,9 +237,9 @@ class LocalExchange final : public Exchange {
 
 }  // namespace
 
-void SoloExchange::all_to_all(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) {
+void SoloExchange::all_to_all(std::span<const Bytes> outgoing, Inbox& inbox) {
   CHECK(outgoing.size() == 1);
-  inbox.bytes.assign(outgoing[0].begin(), outgoing[0].end());
+  inbox.bytes.assign(outgoing[0].all());
   inbox.offset.resize(2);
   inbox.offset[0] = 0;
   inbox.offset[1] = inbox.bytes.size();
@@ -249,7 +249,7 @@ void SoloExchange::all_to_all(std::span<const std::vector<std::byte>> outgoing, 
 void SoloExchange::all_reduce(std::span<std::uint64_t> /*values*/, Reduction /*reduction*/) { ++traffic_.reductions; }
 
 void SoloExchange::all_gather(std::span<const std::byte> mine, Inbox& all) {
-  all.bytes.assign(mine.begin(), mine.end());
+  all.bytes.assign(mine);
   all.offset.resize(2);
   all.offset[0] = 0;
   all.offset[1] = all.bytes.size();

@@ -20,7 +20,7 @@ class SoloExchange final : public Exchange {
  public:
   [[nodiscard]] int rank() const override { return 0; }
   [[nodiscard]] int size() const override { return 1; }
-  void all_to_all(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) override;
+  void all_to_all(std::span<const Bytes> outgoing, Inbox& inbox) override;
   void all_reduce(std::span<std::uint64_t> values, Reduction reduction) override;
   void all_gather(std::span<const std::byte> mine, Inbox& all) override;
   [[nodiscard]] const Traffic& traffic() const override { return traffic_; }

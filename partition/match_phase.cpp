@@ -5,7 +5,6 @@
 #include <chrono>
 #include <deque>
 #include <map>
-#include <tuple>
 
 #include "partition/match_traveller.hpp"
 
@@ -125,12 +124,7 @@ class MatchPhase {
   void go_on(std::vector<ArrivedMatch>& arrived, std::span<const std::uint32_t> registers) {
     constexpr std::size_t kPart = 512;
     // Those that ask for one list follow each other, as start rows do.
-    const auto list_of = [&](const ArrivedMatch& match) {
-      const MatchHeader& header = match.header;
-      return std::tuple(header.program, header.walk, header.message,
-                        registers[match.registers + programs_[header.program].program->walks[header.walk].from]);
-    };
-    std::ranges::sort(arrived, {}, list_of);
+    std::ranges::sort(arrived, {}, &ArrivedMatch::list);
     const std::size_t parts = (arrived.size() + kPart - 1) / kPart;
     share(parts, arrived.size() >= kFewArrivals, [&](Matcher& matcher, std::size_t part) {
       const std::size_t end = std::min(arrived.size(), (part + 1) * kPart);
@@ -139,8 +133,8 @@ class MatchPhase {
         const PartialMatch partial{
             header.program, header.walk,
             registers.subspan(arrived[i].registers, programs_[header.program].program->registers)};
-        const bool again = (i > 0 && list_of(arrived[i - 1]) == list_of(arrived[i])) ||
-                           (i + 1 < arrived.size() && list_of(arrived[i + 1]) == list_of(arrived[i]));
+        const bool again = (i > 0 && arrived[i - 1].list == arrived[i].list) ||
+                           (i + 1 < arrived.size() && arrived[i + 1].list == arrived[i].list);
         if (header.message == MatchMessage::kContinue)
           matcher.resume(partial, again);
         else

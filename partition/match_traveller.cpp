@@ -127,11 +127,14 @@ bool MatchTraveller::deliver(std::vector<ArrivedMatch>& arrived, std::vector<std
         crowds_.read(source, header, reader);
         continue;
       }
+      const RunningProgram& running = programs_[header.program];
+      const MatchWalk& walk = running.program->walks[header.walk];
       const std::size_t at = registers.size();
-      registers.resize(at + programs_[header.program].program->registers);
-      for (const Carried& carried : wire_.walk(header.program, header.walk).carried)
-        registers[at + carried.reg] = wire_.take(reader, carried);
-      arrived.push_back({header, at});
+      registers.resize(at + running.program->registers);
+      for (const Carried& carried : walk.carried) registers[at + carried.reg] = wire_.take(reader, carried);
+      const std::uint64_t list =
+          std::uint64_t{running.first_walk + header.walk} << 1 | (header.message == MatchMessage::kContinue ? 1U : 0U);
+      arrived.push_back({list << 32 | registers[at + walk.from], header, at});
     }
   });
   crowds_.pass_on(outboxes_.front());

@@ -19,6 +19,7 @@ namespace tessera {
 
 // A partial match as it arrived, its registers translated to this rank's handles.
 struct ArrivedMatch {
+  std::uint64_t list;  // equal for those that ask for one list: to sort by
   MatchHeader header;
   std::size_t registers;  // offset
 };

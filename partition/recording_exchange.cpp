@@ -82,10 +82,10 @@ void RecordingExchange::count_work(Work work, std::uint64_t amount) {
   open_.work[static_cast<std::size_t>(work)] += amount;
 }
 
-void RecordingExchange::all_to_all(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) {
+void RecordingExchange::all_to_all(std::span<const Bytes> outgoing, Inbox& inbox) {
   std::vector<std::uint64_t> bytes;
   bytes.reserve(outgoing.size());
-  for (const std::vector<std::byte>& buffer : outgoing) bytes.push_back(buffer.size());
+  for (const Bytes& buffer : outgoing) bytes.push_back(buffer.size());
   close(StepCall::kAllToAll, std::move(bytes));
   inner_.all_to_all(outgoing, inbox);
   reopen();

@@ -19,7 +19,7 @@ class RecordingExchange final : public Exchange {
 
   [[nodiscard]] int rank() const override { return inner_.rank(); }
   [[nodiscard]] int size() const override { return inner_.size(); }
-  void all_to_all(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) override;
+  void all_to_all(std::span<const Bytes> outgoing, Inbox& inbox) override;
   void all_reduce(std::span<std::uint64_t> values, Reduction reduction) override;
   void all_gather(std::span<const std::byte> mine, Inbox& all) override;
   [[nodiscard]] const Traffic& traffic() const override { return inner_.traffic(); }

@@ -17,8 +17,6 @@
 
 namespace tessera {
 
-using Bytes = std::vector<std::byte>;
-
 // The message that `source` sends to `destination` in a round: `length` bytes that depend on all of these.
 inline Bytes message(int source, int destination, int round, std::size_t length) {
   Bytes bytes(length);
@@ -31,8 +29,9 @@ inline Bytes message(int source, int destination, int round, std::size_t length)
 
 inline Bytes part(const Inbox& inbox, int source) {
   const auto s = static_cast<std::size_t>(source);
-  return {inbox.bytes.begin() + static_cast<std::ptrdiff_t>(inbox.offset.at(s)),
-          inbox.bytes.begin() + static_cast<std::ptrdiff_t>(inbox.offset.at(s + 1))};
+  Bytes bytes;
+  bytes.assign(inbox.bytes.all().subspan(inbox.offset.at(s), inbox.offset.at(s + 1) - inbox.offset.at(s)));
+  return bytes;
 }
 
 using LengthOf = std::function<std::size_t(int source, int destination, int round)>;
@@ -202,7 +201,8 @@ TYPED_TEST_P(ExchangeConformance, MixedCallsStayInStep) {
       switch (state % 3) {
         case 0: {
           std::vector<Bytes> outgoing(size);
-          for (std::size_t d = 0; d < size; ++d) outgoing[d].assign(state % 50 + me, static_cast<std::byte>(state + d));
+          for (std::size_t d = 0; d < size; ++d)
+            outgoing[d] = Bytes(state % 50 + me, static_cast<std::byte>(state + d));
           exchange.all_to_all(outgoing, inbox);
           for (std::size_t s = 0; s < size; ++s) {
             ASSERT_EQ(part(inbox, static_cast<int>(s)), Bytes(state % 50 + s, static_cast<std::byte>(state + me)));

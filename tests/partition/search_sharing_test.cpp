@@ -33,7 +33,7 @@ class WatchedExchange final : public Exchange {
 
   [[nodiscard]] int rank() const override { return inner_.rank(); }
   [[nodiscard]] int size() const override { return inner_.size(); }
-  void all_to_all(std::span<const std::vector<std::byte>> outgoing, Inbox& inbox) override {
+  void all_to_all(std::span<const Bytes> outgoing, Inbox& inbox) override {
     inner_.all_to_all(outgoing, inbox);
     Superstep step;
     const auto me = static_cast<std::size_t>(rank());
