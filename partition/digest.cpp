@@ -2,107 +2,318 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/unordered/unordered_flat_map.hpp>
+#include <atomic>
 #include <cstdio>
+#include <limits>
+#include <numeric>
+
+#include "engine/base/sorted.hpp"
 
 namespace tessera {
 namespace {
 
-struct Named {
-  GlobalId cls;
-  std::uint64_t hash;
-};
-
+// First every class's height, then the hashes of the rows that are no higher than their class, a height a step, then
+// the sum. Heights fall from infinity to their one fixpoint in whatever order rows are looked at, so they are found by
+// going over all rows as they lie in memory, against a column small enough for a cache; only when few classes change
+// any more are these classes' parents looked at instead. `Height`: as few bytes as heights need.
+template <class Height>
 class LowestTerms {
  public:
   explicit LowestTerms(Partition& partition)
-      : partition_(partition), graph_(partition.graph), hash_(graph_.classes.bound(), kUnknown) {}
+      : partition_(partition),
+        graph_(partition.graph),
+        threads_(static_cast<std::size_t>(partition.workers.threads())),
+        height_(graph_.classes.bound(), kInfinite),
+        changed_(threads_) {
+    const SymbolTable& symbols = graph_.symbols();
+    for (std::uint32_t s = 0; s < symbols.size(); ++s)
+      arity_.push_back(static_cast<std::uint8_t>(symbols[SymbolId(s)].arity));
+    const ShardedIds& ids = graph_.nodes.ids();
+    constexpr std::uint32_t kSize = 1U << ShardedIds::kBlockBits;
+    for (std::uint32_t shard = 0; shard < ids.shards(); ++shard)
+      for (std::uint32_t at = 0; at < ids.used(shard); at += kSize)
+        blocks_.push_back({ids.id(shard, at), std::min(kSize, ids.used(shard) - at)});
+    std::ranges::sort(blocks_, {}, &Block::first);
+  }
 
-  void run() {
+  // Collective. False on all ranks if Height is too small.
+  bool run() {
     partition_.exchange.enter_phase(graph_.iteration, "digest");
-    std::vector<RowId> frontier;
-    graph_.for_each_row([&](RowId row) {
-      if (graph_.arity(row) == 0) frontier.push_back(row);
-    });
+    find_heights();
+    std::array<std::uint64_t, 2> most = {too_high_.load() ? 1U : 0U, 0};
+    for (const Height height : height_)
+      if (height != kInfinite) most[1] = std::max<std::uint64_t>(most[1], height);
+    if (!partition_.alone()) partition_.exchange.all_reduce(most, Reduction::kMax);
+    if (most[0] != 0) return false;
+    const std::size_t levels = static_cast<std::size_t>(most[1]) + 1;
+    sort_rows(levels);
+    height_ = {};
+    hash_.assign(graph_.classes.bound(), kUnknown);
     Outbox news(partition_.ranks());
-    for (;;) {
-      level_.clear();
-      for (const RowId row : frontier) {
-        const ClassId cls(graph_.nodes[row].class_id);
-        if (hash_[cls.value] != kUnknown) continue;  // known from a lower level
-        const std::uint64_t hash = row_hash(row);
-        if (partition_.is_ghost(cls))
-          partition_.outbox.put(partition_.global(cls).home(), Named{partition_.global(cls), hash});
-        else
-          propose(cls, hash);
-      }
-      if (!partition_.alone()) exchange_level(news);
-      frontier.clear();
-      for (const auto& [cls, hash] : level_) hash_[cls.value] = hash;
-      for (const auto& [cls, hash] : level_)
-        graph_.for_each_parent(cls, [&](RowId row, std::uint32_t) {
-          if (kids_known(row)) frontier.push_back(row);
-        });
-      std::uint64_t busy = frontier.empty() ? 0 : 1;
-      if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&busy, 1), Reduction::kMax);
-      if (busy == 0) break;
+    for (std::size_t level = 0; level < levels; ++level) {
+      name_level(level);
+      if (!partition_.alone()) exchange_names(news);
     }
-  }
-
-  [[nodiscard]] std::string sum() {
-    DigestSum sum;
-    graph_.for_each_row([&](RowId row) { sum.add(row_hash(row), hash_[graph_.nodes[row].class_id]); });
-    if (!partition_.alone()) partition_.exchange.all_reduce(sum.sums, Reduction::kSum);
-    return sum.text();
-  }
-
- private:
-  static constexpr std::uint64_t kUnknown = 0;
-
-  void propose(ClassId cls, std::uint64_t hash) {
-    if (hash_[cls.value] != kUnknown) return;
-    const auto [it, fresh] = level_.try_emplace(cls, hash);
-    if (!fresh) it->second = std::min(it->second, hash);
-  }
-
-  void exchange_level(Outbox& news) {
-    superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
-      while (!reader.done()) {
-        const auto named = reader.take<Named>();
-        propose(named.cls.index(), named.hash);
-      }
-    });
-    for (const auto& [cls, hash] : level_) {
-      const Named named{GlobalId(partition_.rank(), cls), hash};
-      partition_.subscribers.for_each(cls, [&](const Subscriber& s) { news.put(static_cast<int>(s.rank), named); });
-    }
-    superstep(partition_.exchange, news, partition_.inbox, [&](int, MessageReader& reader) {
-      while (!reader.done()) {
-        const auto named = reader.take<Named>();
-        level_.emplace(partition_.find_local(named.cls), named.hash);
-      }
-    });
-  }
-
-  [[nodiscard]] bool kids_known(RowId row) const {
-    const std::uint32_t arity = graph_.arity(row);
-    for (std::uint32_t k = 0; k < arity; ++k)
-      if (hash_[graph_.nodes.kid(row, arity, k)] == kUnknown) return false;
     return true;
   }
 
+  // Collective, after run().
+  [[nodiscard]] std::string sum() {
+    std::vector<DigestSum> sums(threads_);
+    over_blocks([&](std::size_t task, const Block& block) {
+      DigestSum sum;
+      over_rows(block, [&](RowId row) { sum.add(row_hash(row), hash_[graph_.nodes[row].class_id]); });
+      for (std::size_t i = 0; i < sum.sums.size(); ++i) sums[task].sums[i] += sum.sums[i];
+    });
+    DigestSum all;
+    for (const DigestSum& sum : sums)
+      for (std::size_t i = 0; i < sum.sums.size(); ++i) all.sums[i] += sum.sums[i];
+    if (!partition_.alone()) partition_.exchange.all_reduce(all.sums, Reduction::kSum);
+    return all.text();
+  }
+
+ private:
+  static constexpr Height kInfinite = std::numeric_limits<Height>::max();
+  static constexpr std::uint64_t kUnknown = 0;
+  static constexpr std::size_t kFewRows = 4096;  // fewer are not worth a second thread
+  static constexpr std::size_t kGroup = 32;      // rows whose cache misses overlap
+
+  struct Block {  // consecutive ids of one shard
+    std::uint32_t first;
+    std::uint32_t count;
+  };
+  struct HeightOf {
+    GlobalId cls;
+    std::uint64_t height;
+  };
+  struct NameOf {
+    GlobalId cls;
+    std::uint64_t hash;
+  };
+
+  // visit(task, i) for all i below `count`; tasks advance together.
+  template <class Visit>
+  void share(std::size_t count, bool worthwhile, Visit&& visit) {
+    std::atomic<std::size_t> next{0};
+    partition_.workers.for_each(worthwhile ? threads_ : 1, worthwhile, [&](std::size_t task) {
+      for (std::size_t i = next++; i < count; i = next++) visit(task, i);
+    });
+  }
+  template <class Visit>
+  void over_blocks(Visit&& visit) {
+    share(blocks_.size(), blocks_.size() > 4, [&](std::size_t task, std::size_t i) { visit(task, blocks_[i]); });
+  }
+  template <class Visit>
+  void over_rows(const Block& block, Visit&& visit) const {
+    for (std::uint32_t id = block.first; id < block.first + block.count; ++id)
+      if (graph_.nodes.is_live(RowId(id))) visit(RowId(id));
+  }
+  [[nodiscard]] std::uint32_t arity(RowId row) const { return arity_[graph_.nodes[row].symbol.value]; }
+
+  // --- heights ---
+  [[nodiscard]] Height height(std::uint32_t cls) {
+    return std::atomic_ref(height_[cls]).load(std::memory_order_relaxed);
+  }
+  // Whether it was higher before.
+  bool lower(std::uint32_t cls, Height to) {
+    const std::atomic_ref of_class(height_[cls]);
+    Height known = of_class.load(std::memory_order_relaxed);
+    while (to < known)
+      if (of_class.compare_exchange_weak(known, to, std::memory_order_relaxed)) return true;
+    return false;
+  }
+  // One more than its highest child's.
+  [[nodiscard]] Height height_of(RowId row) {
+    Height highest = 0;
+    const std::uint32_t kids = arity(row);
+    for (std::uint32_t k = 0; k < kids; ++k) {
+      const Height kid = height(graph_.nodes.kid(row, kids, k));
+      if (kid == kInfinite) return kInfinite;
+      if (kid + 1 == kInfinite) {
+        too_high_.store(true, std::memory_order_relaxed);
+        return kInfinite;
+      }
+      highest = std::max(highest, static_cast<Height>(kid + 1));
+    }
+    return highest;
+  }
+  void look_at(std::size_t task, RowId row) {
+    const std::uint32_t cls = graph_.nodes[row].class_id;
+    if (lower(cls, height_of(row))) changed_[task].push_back(ClassId(cls));
+  }
+
+  void add_changed(std::vector<ClassId>& classes) const {
+    for (const std::vector<ClassId>& of_task : changed_) classes.insert(classes.end(), of_task.begin(), of_task.end());
+  }
+  // To the fixpoint on this rank, from what changed_ holds. What falls meanwhile is added to `fallen`, if given.
+  void settle_heights(std::vector<ClassId>* fallen) {
+    std::vector<ClassId> changed;
+    for (;;) {
+      changed.clear();
+      add_changed(changed);
+      if (changed.empty()) return;
+      for (std::vector<ClassId>& of_task : changed_) of_task.clear();
+      if (changed.size() > blocks_.size() << (ShardedIds::kBlockBits - 4)) {
+        look_at_all();
+      } else {
+        const std::size_t parts = (changed.size() + kGroup - 1) / kGroup;
+        share(parts, changed.size() > kFewRows / 4, [&](std::size_t task, std::size_t part) {
+          for (std::size_t i = part * kGroup; i < std::min(changed.size(), (part + 1) * kGroup); ++i)
+            graph_.for_each_parent(changed[i], [&](RowId row, std::uint32_t) { look_at(task, row); });
+        });
+      }
+      if (fallen != nullptr) add_changed(*fallen);
+    }
+  }
+  void look_at_all() {
+    over_blocks(
+        [&](std::size_t task, const Block& block) { over_rows(block, [&](RowId row) { look_at(task, row); }); });
+  }
+
+  void find_heights() {
+    look_at_all();
+    if (partition_.alone()) {
+      settle_heights(nullptr);
+      return;
+    }
+    std::vector<ClassId> fallen;  // of which other ranks have not been told
+    add_changed(fallen);
+    Outbox news(partition_.ranks());
+    std::uint64_t busy = 1;
+    while (busy != 0) {
+      settle_heights(&fallen);
+      sort_unique(fallen);
+      std::vector<ClassId> owned;
+      for (const ClassId cls : fallen) {
+        if (partition_.is_ghost(cls))
+          partition_.outbox.put(partition_.global(cls).home(), HeightOf{partition_.global(cls), height_[cls.value]});
+        else
+          owned.push_back(cls);
+      }
+      fallen.clear();
+      superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
+        while (!reader.done()) {
+          const auto told = reader.take<HeightOf>();
+          if (take_height(told.cls.index(), told.height)) owned.push_back(told.cls.index());
+        }
+      });
+      sort_unique(owned);
+      for (const ClassId cls : owned) {
+        const HeightOf height{GlobalId(partition_.rank(), cls), height_[cls.value]};
+        partition_.subscribers.for_each(cls, [&](const Subscriber& s) { news.put(static_cast<int>(s.rank), height); });
+      }
+      superstep(partition_.exchange, news, partition_.inbox, [&](int, MessageReader& reader) {
+        while (!reader.done()) {
+          const auto told = reader.take<HeightOf>();
+          (void)take_height(partition_.find_local(told.cls), told.height);
+        }
+      });
+      busy = changed_[0].empty() ? 0 : 1;
+      partition_.exchange.all_reduce(std::span(&busy, 1), Reduction::kMax);
+    }
+  }
+  // Told by another rank; what follows from it here is still to be found.
+  bool take_height(ClassId cls, std::uint64_t height) {
+    if (!lower(cls.value, static_cast<Height>(height))) return false;
+    changed_[0].push_back(cls);
+    return true;
+  }
+
+  // --- hashes ---
+  // The rows that may be their classes' lowest terms, by height.
+  void sort_rows(std::size_t levels) {
+    const std::size_t parts = blocks_.size() > 4 ? threads_ * 4 : 1;
+    std::vector<std::vector<std::size_t>> at(parts, std::vector<std::size_t>(levels, 0));
+    const auto over_lowest = [&](auto&& visit) {
+      partition_.workers.for_each(parts, parts > 1, [&](std::size_t part) {
+        for (std::size_t b = blocks_.size() * part / parts; b < blocks_.size() * (part + 1) / parts; ++b)
+          over_rows(blocks_[b], [&](RowId row) {
+            const Height of_class = height_[graph_.nodes[row].class_id];
+            if (of_class != kInfinite && height_of(row) == of_class) visit(part, of_class, row);
+          });
+      });
+    };
+    over_lowest([&](std::size_t part, Height level, RowId) { ++at[part][level]; });
+    std::size_t total = 0;
+    for (std::size_t level = 0; level < levels; ++level) {
+      level_begin_.push_back(total);
+      for (std::vector<std::size_t>& of_part : at) total += std::exchange(of_part[level], total);
+    }
+    level_begin_.push_back(total);
+    lowest_.resize(total);
+    over_lowest([&](std::size_t part, Height level, RowId row) { lowest_[at[part][level]++] = row; });
+  }
+
+  void name_level(std::size_t level) {
+    const std::span<const RowId> rows =
+        std::span<const RowId>(lowest_).subspan(level_begin_[level], level_begin_[level + 1] - level_begin_[level]);
+    constexpr std::size_t kPart = 1024;
+    share((rows.size() + kPart - 1) / kPart, rows.size() >= kFewRows, [&](std::size_t task, std::size_t part) {
+      for (const RowId row : rows.subspan(part * kPart, std::min(kPart, rows.size() - part * kPart))) {
+        const std::uint32_t cls = graph_.nodes[row].class_id;
+        if (propose(cls, row_hash(row)) && !partition_.alone()) changed_[task].push_back(ClassId(cls));
+      }
+    });
+  }
+
+  // The least wins; whether the class had none.
+  bool propose(std::uint32_t cls, std::uint64_t hash) {
+    const std::atomic_ref of_class(hash_[cls]);
+    std::uint64_t known = of_class.load(std::memory_order_relaxed);
+    while (known == kUnknown || hash < known)
+      if (of_class.compare_exchange_weak(known, hash, std::memory_order_relaxed)) return known == kUnknown;
+    return false;
+  }
+
+  void exchange_names(Outbox& news) {
+    std::vector<ClassId> owned;
+    for (std::vector<ClassId>& of_task : changed_) {
+      for (const ClassId cls : of_task) {
+        if (partition_.is_ghost(cls))
+          partition_.outbox.put(partition_.global(cls).home(), NameOf{partition_.global(cls), hash_[cls.value]});
+        else
+          owned.push_back(cls);
+      }
+      of_task.clear();
+    }
+    superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
+      while (!reader.done()) {
+        const auto told = reader.take<NameOf>();
+        if (propose(told.cls.index().value, told.hash)) owned.push_back(told.cls.index());
+      }
+    });
+    for (const ClassId cls : owned) {
+      const NameOf name{GlobalId(partition_.rank(), cls), hash_[cls.value]};
+      partition_.subscribers.for_each(cls, [&](const Subscriber& s) { news.put(static_cast<int>(s.rank), name); });
+    }
+    superstep(partition_.exchange, news, partition_.inbox, [&](int, MessageReader& reader) {
+      while (!reader.done()) {
+        const auto told = reader.take<NameOf>();
+        hash_[partition_.find_local(told.cls).value] = told.hash;
+      }
+    });
+  }
+
   [[nodiscard]] std::uint64_t row_hash(RowId row) const {
-    const std::uint32_t arity = graph_.arity(row);
+    const std::uint32_t kids = arity(row);
     std::uint64_t hash = graph_.symbols().hash(graph_.nodes[row].symbol);
-    for (std::uint32_t k = 0; k < arity; ++k) hash = hash_combine(hash, hash_[graph_.nodes.kid(row, arity, k)]);
+    for (std::uint32_t k = 0; k < kids; ++k) hash = hash_combine(hash, hash_[graph_.nodes.kid(row, kids, k)]);
     return hash | 1;  // never kUnknown
   }
 
   Partition& partition_;
   const EGraph& graph_;
+  std::size_t threads_;
+  std::vector<std::uint8_t> arity_;  // by symbol
+  std::vector<Block> blocks_;        // all rows, in the order of ids
+  std::vector<Height> height_;       // by class id
+  std::atomic<bool> too_high_{false};
+  std::vector<std::vector<ClassId>> changed_;  // by task
+  std::vector<RowId> lowest_;                  // level by level
+  std::vector<std::size_t> level_begin_;
   std::vector<std::uint64_t> hash_;  // by class id
-  boost::unordered_flat_map<ClassId, std::uint64_t, decltype([](ClassId id) { return mix64(id.value); })> level_;
 };
+static_assert(kMaxArity <= std::numeric_limits<std::uint8_t>::max());
 
 }  // namespace
 
@@ -115,8 +326,12 @@ std::string DigestSum::text() const {
 }
 
 std::string digest(Partition& partition) {
-  LowestTerms terms(partition);
-  terms.run();
+  {
+    LowestTerms<std::uint8_t> terms(partition);
+    if (terms.run()) return terms.sum();
+  }
+  LowestTerms<std::uint32_t> terms(partition);
+  CHECK(terms.run());
   return terms.sum();
 }
 
