@@ -62,7 +62,11 @@ class LowestTerms {
     std::vector<DigestSum> sums(threads_);
     over_blocks([&](std::size_t task, const Block& block) {
       DigestSum sum;
-      over_rows(block, [&](RowId row) { sum.add(row_hash(row), hash_[graph_.nodes[row].class_id]); });
+      for (std::uint32_t at = 0; at < block.count; at += kGroup) {
+        const Block group{block.first + at, std::min(static_cast<std::uint32_t>(kGroup), block.count - at)};
+        over_rows(group, [&](RowId row) { prefetch_hashes(row); });
+        over_rows(group, [&](RowId row) { sum.add(row_hash(row), hash_[graph_.nodes[row].class_id]); });
+      }
       for (std::size_t i = 0; i < sum.sums.size(); ++i) sums[task].sums[i] += sum.sums[i];
     });
     DigestSum all;
@@ -137,9 +141,12 @@ class LowestTerms {
     }
     return highest;
   }
-  void look_at(std::size_t task, RowId row) {
+  // Whether it has a height by now.
+  bool look_at(std::size_t task, RowId row) {
     const std::uint32_t cls = graph_.nodes[row].class_id;
-    if (lower(cls, height_of(row))) changed_[task].push_back(ClassId(cls));
+    const Height height = height_of(row);
+    if (lower(cls, height)) changed_[task].push_back(ClassId(cls));
+    return height != kInfinite;
   }
 
   void add_changed(std::vector<ClassId>& classes) const {
@@ -153,21 +160,35 @@ class LowestTerms {
       add_changed(changed);
       if (changed.empty()) return;
       for (std::vector<ClassId>& of_task : changed_) of_task.clear();
-      if (changed.size() > blocks_.size() << (ShardedIds::kBlockBits - 4)) {
+      if (changed.size() > blocks_.size() << (ShardedIds::kBlockBits - 5)) {
         look_at_all();
       } else {
         const std::size_t parts = (changed.size() + kGroup - 1) / kGroup;
         share(parts, changed.size() > kFewRows / 4, [&](std::size_t task, std::size_t part) {
           for (std::size_t i = part * kGroup; i < std::min(changed.size(), (part + 1) * kGroup); ++i)
-            graph_.for_each_parent(changed[i], [&](RowId row, std::uint32_t) { look_at(task, row); });
+            graph_.for_each_parent(changed[i], [&](RowId row, std::uint32_t) { (void)look_at(task, row); });
         });
       }
       if (fallen != nullptr) add_changed(*fallen);
     }
   }
+  // Children mostly come before their parents, but among blocks of several shards that were filled at one time, in any
+  // order: rows of these are looked at again until nothing comes of it, or often enough.
   void look_at_all() {
-    over_blocks(
-        [&](std::size_t task, const Block& block) { over_rows(block, [&](RowId row) { look_at(task, row); }); });
+    constexpr int kMostTimes = 8;
+    const std::size_t turn = graph_.shards();
+    share((blocks_.size() + turn - 1) / turn, blocks_.size() > 4, [&](std::size_t task, std::size_t i) {
+      const std::span<const Block> blocks =
+          std::span<const Block>(blocks_).subspan(i * turn, std::min(turn, blocks_.size() - i * turn));
+      std::vector<RowId> waiting;  // for a child's height
+      for (const Block& block : blocks)
+        over_rows(block, [&](RowId row) {
+          if (!look_at(task, row)) waiting.push_back(row);
+        });
+      if (blocks.size() == 1) return;
+      for (int times = 1; times < kMostTimes && !waiting.empty(); ++times)
+        if (std::erase_if(waiting, [&](RowId row) { return look_at(task, row); }) == 0) break;
+    });
   }
 
   void find_heights() {
@@ -249,9 +270,15 @@ class LowestTerms {
         std::span<const RowId>(lowest_).subspan(level_begin_[level], level_begin_[level + 1] - level_begin_[level]);
     constexpr std::size_t kPart = 1024;
     share((rows.size() + kPart - 1) / kPart, rows.size() >= kFewRows, [&](std::size_t task, std::size_t part) {
-      for (const RowId row : rows.subspan(part * kPart, std::min(kPart, rows.size() - part * kPart))) {
-        const std::uint32_t cls = graph_.nodes[row].class_id;
-        if (propose(cls, row_hash(row)) && !partition_.alone()) changed_[task].push_back(ClassId(cls));
+      const std::span<const RowId> mine = rows.subspan(part * kPart, std::min(kPart, rows.size() - part * kPart));
+      for (std::size_t begin = 0; begin < mine.size(); begin += kGroup) {
+        const std::span<const RowId> group = mine.subspan(begin, std::min(kGroup, mine.size() - begin));
+        for (const RowId row : group) graph_.nodes.prefetch_row(row);
+        for (const RowId row : group) prefetch_hashes(row);
+        for (const RowId row : group) {
+          const std::uint32_t cls = graph_.nodes[row].class_id;
+          if (propose(cls, row_hash(row)) && !partition_.alone()) changed_[task].push_back(ClassId(cls));
+        }
       }
     });
   }
@@ -294,6 +321,13 @@ class LowestTerms {
     });
   }
 
+  // Ahead of row_hash(). Always inlined, or the compiler takes it for pure and drops it.
+  [[gnu::always_inline]] void prefetch_hashes(RowId row) const {
+    const Row& r = graph_.nodes[row];
+    __builtin_prefetch(&hash_[r.class_id]);
+    if (arity(row) > NodeTable::kInlineArity) return;
+    for (std::uint32_t k = 0; k < arity(row); ++k) __builtin_prefetch(&hash_[r.kids[k]]);
+  }
   [[nodiscard]] std::uint64_t row_hash(RowId row) const {
     const std::uint32_t kids = arity(row);
     std::uint64_t hash = graph_.symbols().hash(graph_.nodes[row].symbol);
