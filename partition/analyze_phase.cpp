@@ -100,7 +100,7 @@ void Analysis::find(Task& task, RowId row, DataId data) const {
   if (partition_.is_ghost(cls))
     task.of_ghosts.push_back({row, cls, data});
   else
-    task.findings[graph_.classes.ids().owner(cls.value)].push_back({row, cls, data});
+    task.findings[graph_.classes.shard_of(cls)].push_back({row, cls, data});
 }
 
 // As in partition/insertion.cpp: tight loops fetch what the work on a group will read. Always inlined, or dropped.
