@@ -50,24 +50,33 @@ std::optional<Arguments> parse(int argc, char** argv) {
   return arguments;
 }
 
-// A rank's part of a state as large as `bytes` over all ranks, in the proportions of the arithmetic workload's: a
-// little under 50 bytes an e-node. What the columns say is of no account; that no two pages are alike is.
+// A rank's part of a state as large as `bytes` over all ranks, in the proportions of the arithmetic workload's largest:
+// some 17 bytes an e-node. What the columns say is of no account; that no two pages are alike is.
 SearchState state_of(std::uint64_t bytes, int rank, int ranks) {
-  constexpr std::uint64_t kBytesOfRow = 49;
   SearchState state;
   GraphShare& share = state.share;
   GraphSizes& sizes = share.sizes;
-  sizes.rows = bytes / kBytesOfRow;
+  // Of an e-node: symbol, stamp, e-class, two children; and two fifths of an e-class, which has a name.
+  constexpr std::uint64_t kBytesOfFive = 5 * (1 + 1 + 4 + 2 * 4) + 2 * 8;
+  sizes.rows = bytes * 5 / kBytesOfFive;
   sizes.children = 2 * sizes.rows;
   sizes.classes = sizes.rows * 2 / 5;
   share.rows = even_share(sizes.rows, rank, ranks);
   share.children = even_share(sizes.children, rank, ranks);
   share.classes = even_share(sizes.classes, rank, ranks);
-  for_each_column(share, [&](const char*, auto& column, const ShareRange& range, std::uint64_t) {
-    using Element = typename std::decay_t<decltype(column)>::value_type;
-    column.resize(range.size());
-    for (std::uint64_t i = 0; i < column.size(); ++i) column[i] = static_cast<Element>((range.begin + i) * 2654435761U);
-  });
+  const auto fill = [](NarrowColumn& column, const ShareRange& range, unsigned width) {
+    column.set_size(range.size(), width, range.begin * width);
+    column.with_elements([&](auto* elements) {
+      using Element = std::decay_t<decltype(*elements)>;
+      for (std::uint64_t i = 0; i < range.size(); ++i)
+        elements[i] = static_cast<Element>((range.begin + i) * 0x9e3779b97f4a7c15U >> 32);
+    });
+  };
+  fill(share.class_name, share.classes, 8);
+  fill(share.row_symbol, share.rows, 1);
+  fill(share.row_stamp, share.rows, 1);
+  fill(share.row_class, share.rows, 4);
+  fill(share.child, share.children, 4);
   return state;
 }
 
@@ -83,13 +92,14 @@ PlainSeconds write_plain(const std::string& path, const SearchState& state) {
   const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose, "make HDF5 property lists");
   check(H5Pset_create_intermediate_group(links.get(), 1), "make groups");
   for_each_column(state.share, [&](const char* name, const auto& column, const ShareRange&, std::uint64_t total) {
-    const typename std::decay_t<decltype(column)>::value_type one{};
+    const ElementType type = element_type(column);
     const hsize_t length = total;
     const Handle space(H5Screate_simple(1, &length, nullptr), H5Sclose, "make an HDF5 space");
-    const Handle dataset(
-        H5Dcreate2(file.get(), name, hdf5::file_type(one), space.get(), links.get(), H5P_DEFAULT, H5P_DEFAULT),
-        H5Dclose, "create a dataset");
-    check(H5Dwrite(dataset.get(), hdf5::memory_type(one), H5S_ALL, H5S_ALL, H5P_DEFAULT, column.data()),
+    const Handle dataset(H5Dcreate2(file.get(), name, hdf5::file_type(type.bytes, type.is_signed), space.get(),
+                                    links.get(), H5P_DEFAULT, H5P_DEFAULT),
+                         H5Dclose, "create a dataset");
+    check(H5Dwrite(dataset.get(), hdf5::memory_type(type.bytes, type.is_signed), H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                   bytes_of(column).data()),
           "write a dataset");
   });
   file.close("close '" + path + "'");

@@ -20,7 +20,7 @@ EgraphFile load_egraph(const Options& options, Exchange& exchange, Log& log) {
   std::string failure;
   try {
     file = read_egraph_json(options.input);
-    keep_even_share(file.state.share, exchange.rank(), exchange.size());
+    keep_even_share(file.state, exchange.rank(), exchange.size());
   } catch (const Error& error) {
     failure = error.what();
   }

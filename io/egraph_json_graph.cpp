@@ -144,13 +144,11 @@ void EgraphBuilder::fill_state() {
     share.class_name.push_back(share.class_name.size() + 1);
   }
   for (std::uint64_t& root : state.roots) root = position[find(static_cast<std::uint32_t>(root))];
-  share.class_value.assign(share.class_name.size(), GraphShare::kNoValue);
-  share.class_data_stamp.assign(share.class_name.size(), 0);
   std::uint64_t digest = hash_combine(kept_.size(), share.class_name.size());
   for (const std::uint32_t row : kept_) {
     share.row_symbol.push_back(row_symbol_[row]);
+    share.row_stamp.push_back(0);
     share.row_class.push_back(position[find(row_class_[row])]);
-    share.row_child_begin.push_back(share.child.size());
     digest = hash_combine(digest, symbols_[row_symbol_[row]].hash());
     digest = hash_combine(digest, share.row_class.back());
     for (const std::uint32_t kid : kids(row)) {
@@ -159,7 +157,6 @@ void EgraphBuilder::fill_state() {
     }
   }
   for (const std::uint64_t root : state.roots) digest = hash_combine(digest, root);
-  share.row_stamp.assign(kept_.size(), 0);
   share.sizes = {share.class_name.size(), 0, 0, kept_.size(), share.child.size()};
   own_everything(share);
   state.symbols = std::move(symbols_);

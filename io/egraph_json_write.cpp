@@ -30,7 +30,12 @@ std::string op_text(const Symbol& symbol) {
 class Writer {
  public:
   Writer(const SearchState& whole, const Language& language, const TextSink& write)
-      : state_(whole), share_(whole.share), language_(language), write_(write) {}
+      : state_(whole),
+        share_(whole.share),
+        language_(language),
+        write_(write),
+        child_begin_(child_begins(whole)),
+        child_(whole.share.child.values()) {}
 
   void run() {
     order_classes();
@@ -49,7 +54,7 @@ class Writer {
   void order_classes() {
     std::vector<std::uint64_t> order(share_.sizes.classes);
     std::iota(order.begin(), order.end(), std::uint64_t{0});
-    const std::vector<std::uint64_t>& name = share_.class_name;
+    const NarrowColumn& name = share_.class_name;
     std::ranges::sort(order, {}, [&](std::uint64_t c) { return name[c]; });
     const auto same = [&](std::uint64_t a, std::uint64_t b) { return name[a] == name[b]; };
     if (std::ranges::adjacent_find(order, same) != order.end()) {
@@ -88,7 +93,7 @@ class Writer {
   }
 
   [[nodiscard]] std::span<const std::uint64_t> kids(std::uint64_t row) const {
-    return std::span(share_.child).subspan(share_.row_child_begin[row], state_.symbols[share_.row_symbol[row]].arity);
+    return std::span(child_).subspan(child_begin_[row], child_begin_[row + 1] - child_begin_[row]);
   }
 
   void order_rows() {
@@ -98,8 +103,8 @@ class Writer {
       const std::uint64_t class_a = number_[share_.row_class[a]];
       const std::uint64_t class_b = number_[share_.row_class[b]];
       if (class_a != class_b) return class_a < class_b;
-      const std::uint32_t symbol_a = symbol_rank_[share_.row_symbol[a]];
-      const std::uint32_t symbol_b = symbol_rank_[share_.row_symbol[b]];
+      const std::uint64_t symbol_a = symbol_rank_[share_.row_symbol[a]];
+      const std::uint64_t symbol_b = symbol_rank_[share_.row_symbol[b]];
       if (symbol_a != symbol_b) return symbol_a < symbol_b;
       return std::ranges::lexicographical_compare(
           kids(a), kids(b), [&](std::uint64_t x, std::uint64_t y) { return number_[x] < number_[y]; });
@@ -107,8 +112,8 @@ class Writer {
   }
 
   [[nodiscard]] DataView data(std::uint64_t cls) const {
-    const std::uint64_t value = share_.class_value[cls];
-    if (value == GraphShare::kNoValue) return {};
+    if (!share_.has_data() || share_.class_value[cls] == GraphShare::kNoValue) return {};
+    const std::uint64_t value = share_.class_value[cls] - 1;
     const std::uint64_t end =
         value + 1 < share_.value_begin.size() ? share_.value_begin[value + 1] : share_.sizes.words;
     return std::span(share_.word).subspan(share_.value_begin[value], end - share_.value_begin[value]);
@@ -184,7 +189,7 @@ class Writer {
   // Which `op`s are more than a name.
   void write_attributes() {
     std::vector<char> used(op_.size(), 0);
-    for (const std::uint32_t symbol : share_.row_symbol) used[symbol] = 1;
+    for (const std::uint64_t symbol : share_.row_symbol) used[symbol] = 1;
     bool is_first = true;
     std::unordered_set<std::string> written;
     for (const std::uint32_t s : symbol_at_) {
@@ -205,6 +210,8 @@ class Writer {
   const GraphShare& share_;
   const Language& language_;
   const TextSink& write_;
+  std::vector<std::uint64_t> child_begin_;  // by row, and the last one's end
+  std::vector<std::uint64_t> child_;
   std::string text_;
   std::vector<std::uint64_t> number_;    // by position of the class
   std::vector<std::uint64_t> class_at_;  // by number

@@ -30,12 +30,31 @@ std::string last_message() {
   return message;
 }
 
-hid_t file_type(std::uint32_t) { return H5T_STD_U32LE; }
-hid_t file_type(std::uint64_t) { return H5T_STD_U64LE; }
-hid_t file_type(std::int64_t) { return H5T_STD_I64LE; }
-hid_t memory_type(std::uint32_t) { return H5T_NATIVE_UINT32; }
-hid_t memory_type(std::uint64_t) { return H5T_NATIVE_UINT64; }
-hid_t memory_type(std::int64_t) { return H5T_NATIVE_INT64; }
+hid_t file_type(unsigned bytes, bool is_signed) {
+  switch (bytes) {
+    case 1:
+      return is_signed ? H5T_STD_I8LE : H5T_STD_U8LE;
+    case 2:
+      return is_signed ? H5T_STD_I16LE : H5T_STD_U16LE;
+    case 4:
+      return is_signed ? H5T_STD_I32LE : H5T_STD_U32LE;
+    default:
+      return is_signed ? H5T_STD_I64LE : H5T_STD_U64LE;
+  }
+}
+
+hid_t memory_type(unsigned bytes, bool is_signed) {
+  switch (bytes) {
+    case 1:
+      return is_signed ? H5T_NATIVE_INT8 : H5T_NATIVE_UINT8;
+    case 2:
+      return is_signed ? H5T_NATIVE_INT16 : H5T_NATIVE_UINT16;
+    case 4:
+      return is_signed ? H5T_NATIVE_INT32 : H5T_NATIVE_UINT32;
+    default:
+      return is_signed ? H5T_NATIVE_INT64 : H5T_NATIVE_UINT64;
+  }
+}
 
 void refuse(const std::string& what) { throw Error(ErrorCode::kResource, "cannot " + what + ": " + last_message()); }
 

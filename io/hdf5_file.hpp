@@ -22,12 +22,9 @@ Result check(Result result, const std::string& what);
 [[noreturn]] void refuse(const std::string& what);
 
 // HDF5 is not thread-safe, not even in its macros: call these while no other rank of this process calls HDF5.
-[[nodiscard]] hid_t file_type(std::uint32_t);
-[[nodiscard]] hid_t file_type(std::uint64_t);
-[[nodiscard]] hid_t file_type(std::int64_t);
-[[nodiscard]] hid_t memory_type(std::uint32_t);
-[[nodiscard]] hid_t memory_type(std::uint64_t);
-[[nodiscard]] hid_t memory_type(std::int64_t);
+// Integers of 1, 2, 4 or 8 bytes: little-endian in the file, this machine's in memory.
+[[nodiscard]] hid_t file_type(unsigned bytes, bool is_signed);
+[[nodiscard]] hid_t memory_type(unsigned bytes, bool is_signed);
 
 class Handle {
  public:

@@ -38,9 +38,10 @@ SnapshotOrigin read_origin(const std::string& path) {
 }
 
 std::uint64_t data_hash(const GraphShare& share, std::uint64_t cls) {
-  const std::uint64_t value = share.class_value[cls];
+  if (!share.has_data()) return 0;
   std::uint64_t hash = share.class_data_stamp[cls];
-  if (value == GraphShare::kNoValue) return hash;
+  if (share.class_value[cls] == GraphShare::kNoValue) return hash;
+  const std::uint64_t value = share.class_value[cls] - 1;
   const std::uint64_t end = value + 1 < share.value_begin.size() ? share.value_begin[value + 1] : share.sizes.words;
   for (std::uint64_t i = share.value_begin[value]; i < end; ++i)
     hash = hash_combine(hash, static_cast<std::uint64_t>(share.word[i]));
@@ -53,7 +54,7 @@ Content read_content(const std::string& path, ClassIdentity identity) {
   SearchState& state = content.snapshot.state;
   GraphShare& share = state.share;
   content.digest = digest(state);
-  content.classes = identity == ClassIdentity::kName ? share.class_name : lowest_terms(state);
+  content.classes = identity == ClassIdentity::kName ? share.class_name.values() : lowest_terms(state);
   const std::vector<std::uint64_t>& key = content.classes;  // by position as yet
 
   std::unordered_map<std::uint32_t, std::uint32_t> operator_of_name;
@@ -67,11 +68,12 @@ Content read_content(const std::string& path, ClassIdentity identity) {
     symbol_hash.push_back(symbol.hash());
   }
   content.nodes.reserve(share.sizes.rows);
+  std::uint64_t child = 0;
   for (std::uint64_t row = 0; row < share.sizes.rows; ++row) {
-    const std::uint32_t symbol = share.row_symbol[row];
+    const std::uint64_t symbol = share.row_symbol[row];
     std::uint64_t hash = hash_combine(symbol_hash[symbol], key[share.row_class[row]]);
     for (std::uint32_t k = 0; k < state.symbols[symbol].arity; ++k)
-      hash = hash_combine(hash, key[share.child[share.row_child_begin[row] + k]]);
+      hash = hash_combine(hash, key[share.child[child++]]);
     content.nodes.push_back({hash, op[symbol]});
     content.stamps += hash_combine(hash, share.row_stamp[row]);
   }

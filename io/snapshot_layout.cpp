@@ -41,9 +41,7 @@ class Layout {
     else
       on_all_ranks(exchange_, [&] { make_alone(); });
     on_all_ranks(exchange_, [&] {
-      if (!leads()) return;
-      layout_.file_bytes = std::filesystem::file_size(path_);
-      reserve(0, layout_.file_bytes);
+      if (leads()) layout_.file_bytes = std::filesystem::file_size(path_);
     });
     tell();
     return std::move(layout_);
@@ -53,11 +51,12 @@ class Layout {
   [[nodiscard]] bool leads() const { return exchange_.rank() == 0; }
 
   // A full disk, a quota or a limit is better met before HDF5 and MPI are under way: they take a failed write badly.
+  // What HDF5 itself writes is small: whole columns are set aside by the thread that writes them.
   void check_room() {
     if (!leads()) return;
     std::uint64_t needed = kSealBytes + header_bytes_ + symbols_bytes_ + kChecksumBlock;
     for_each_column(state_.share, [&](const char*, const auto& column, const ShareRange&, std::uint64_t total) {
-      needed += total * sizeof column[0];
+      needed += total * element_type(column).bytes;
     });
     std::filesystem::path folder = std::filesystem::path(path_).parent_path();
     if (folder.empty()) folder = ".";
@@ -66,18 +65,15 @@ class Layout {
     if (!error && space.available < needed)
       throw Error(ErrorCode::kResource, fmt::format("cannot write '{}': no space left: found {} bytes, expected {}",
                                                     path_, space.available, needed));
-    reserve(O_CREAT | O_TRUNC, needed);
-  }
-
-  // Has the file system set so much of the file aside, if it can.
-  void reserve(int flags, std::uint64_t bytes) const {
-    const int fd = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | flags, 0644);
+    const int fd = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_CREAT | O_TRUNC, 0644);
     if (fd < 0) refuse_file("create", path_);
-    const bool done = ::fallocate(fd, 0, 0, static_cast<off_t>(bytes)) == 0 || errno == EOPNOTSUPP || errno == ENOSYS;
-    const int error = errno;
+    const bool is_long_enough = ::ftruncate(fd, static_cast<off_t>(needed)) == 0;  // a limit on files' lengths
+    const bool has_room =
+        is_long_enough && (::fallocate(fd, 0, 0, kChecksumBlock) == 0 || errno == EOPNOTSUPP || errno == ENOSYS);
+    const int reason = errno;
     ::close(fd);
-    errno = error;
-    if (!done) refuse_file("make room for", path_);
+    errno = reason;
+    if (!has_room) refuse_file("make room for", path_);
   }
 
   void make_together() {
@@ -114,7 +110,7 @@ class Layout {
     add_dataset(file, kHeaderDataset, text_type(header_bytes_).get(), scalar.get());
     add_dataset(file, kSymbolsDataset, text_type(symbols_bytes_).get(), scalar.get());
     for_each_column(state_.share, [&](const char* name, const auto& column, const ShareRange&, std::uint64_t total) {
-      const hid_t type = hdf5::file_type(typename std::decay_t<decltype(column)>::value_type{});
+      const hid_t type = hdf5::file_type(element_type(column).bytes, element_type(column).is_signed);
       const hsize_t length = total;
       const Handle space(H5Screate_simple(1, &length, nullptr), H5Sclose, "make an HDF5 space");
       add_dataset(file, name, type, space.get());

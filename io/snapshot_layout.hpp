@@ -16,8 +16,8 @@ struct SnapshotLayout {
   std::uint64_t file_bytes = 0;
 };
 
-// Collective; the same on every rank. `header_bytes`, `symbols_bytes`: the texts' lengths. Makes the file and has the
-// file system set aside what it needs, if it can. Throws Error(kResource) on all ranks; a file may then be left behind.
+// Collective; the same on every rank. `header_bytes`, `symbols_bytes`: the texts' lengths. Makes the file.
+// Throws Error(kResource) on all ranks; a file may then be left behind. `state`: columns are as wide on every rank.
 [[nodiscard]] SnapshotLayout lay_out_snapshot(const std::string& file, std::uint64_t header_bytes,
                                               std::uint64_t symbols_bytes, const SearchState& state, Exchange& exchange,
                                               const SnapshotAccess* access);

@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <bit>
 #include <filesystem>
+#include <numeric>
 #include <optional>
+#include <string_view>
 
 #include "engine/base/error.hpp"
 #include "io/hdf5_file.hpp"
@@ -31,32 +34,32 @@ class Reader {
   }
 
   // Elements [range.begin, range.end) of a column that must be `total` long.
-  template <class T>
-  void column(const char* name, std::vector<T>& out, const ShareRange& range, std::uint64_t total) {
+  template <class Column>
+  void column(const char* name, Column& out, const ShareRange& range, std::uint64_t total) {
     const Handle dataset = open(name);
     const Handle in_file(H5Dget_space(dataset.get()), H5Sclose, "read a space");
     const hssize_t length = H5Sget_simple_extent_npoints(in_file.get());
-    const Handle type(H5Dget_type(dataset.get()), H5Tclose, "read a type");
-    if (H5Tget_class(type.get()) != H5T_INTEGER || H5Tget_size(type.get()) != sizeof(T))
-      refuse(name, "integers of another size");
     if (length < 0 || static_cast<std::uint64_t>(length) != total)
       refuse(name, std::to_string(length) + " elements, expected " + std::to_string(total));
-    out.resize(range.size());
-    if (out.empty()) return;
+    const Handle type(H5Dget_type(dataset.get()), H5Tclose, "read a type");
+    void* elements = make_room(name, type.get(), out, range.size());
+    if (elements == nullptr) return;
     const hsize_t begin = range.begin;
     const hsize_t count = range.size();
     const Handle in_memory(H5Screate_simple(1, &count, nullptr), H5Sclose, "make a space");
     check(H5Sselect_hyperslab(in_file.get(), H5S_SELECT_SET, &begin, nullptr, &count, nullptr), reading(name));
-    check(H5Dread(dataset.get(), hdf5::memory_type(T{}), in_memory.get(), in_file.get(), H5P_DEFAULT, out.data()),
+    const ElementType to = element_type(out);
+    check(H5Dread(dataset.get(), hdf5::memory_type(to.bytes, to.is_signed), in_memory.get(), in_file.get(), H5P_DEFAULT,
+                  elements),
           reading(name));
   }
 
   // One element; `otherwise` past the end.
   std::uint64_t element(const char* name, std::uint64_t at, std::uint64_t total, std::uint64_t otherwise) {
     if (at >= total) return otherwise;
-    std::vector<std::uint64_t> one;
+    NarrowColumn one;
     column(name, one, {at, at + 1}, total);
-    return one.front();
+    return one.back();
   }
 
   [[noreturn]] void refuse(const char* name, const std::string& found) const {
@@ -65,6 +68,21 @@ class Reader {
   }
 
  private:
+  // Room for so many elements, of the width that they have in the file; null where there are none.
+  void* make_room(const char* name, hid_t type, NarrowColumn& column, std::uint64_t count) const {
+    const std::size_t width = H5Tget_size(type);
+    if (H5Tget_class(type) != H5T_INTEGER || H5Tget_sign(type) != H5T_SGN_NONE || width > sizeof(std::uint64_t) ||
+        !std::has_single_bit(width))
+      refuse(name, "no unsigned integers of 1, 2, 4 or 8 bytes");
+    column.set_size(count, static_cast<unsigned>(width));
+    return count == 0 ? nullptr : column.with_elements([](auto* elements) { return static_cast<void*>(elements); });
+  }
+  void* make_room(const char* name, hid_t type, std::vector<std::int64_t>& column, std::uint64_t count) const {
+    if (H5Tget_class(type) != H5T_INTEGER || H5Tget_size(type) != sizeof column[0])
+      refuse(name, "no integers of 8 bytes");
+    column.resize(count);
+    return count == 0 ? nullptr : column.data();
+  }
   Handle open(const char* name) {
     return {H5Dopen2(file_.get(), name, H5P_DEFAULT), H5Dclose,
             std::string("open dataset ") + name + " of '" + path_ + "'"};
@@ -84,20 +102,18 @@ Snapshot read_texts(Reader& reader, const std::string& path) {
   return snapshot;
 }
 
+// All columns but the children: where a rank's begin, the ranks before it know.
 void read_share(Reader& reader, GraphShare& share, int rank, int ranks) {
   const GraphSizes& sizes = share.sizes;
   share.classes = even_share(sizes.classes, rank, ranks);
   share.values = even_share(sizes.values, rank, ranks);
   share.rows = even_share(sizes.rows, rank, ranks);
-  const auto range = [&](const char* name, const ShareRange& of, std::uint64_t total, std::uint64_t end) {
-    const ShareRange result = {reader.element(name, of.begin, total, end), reader.element(name, of.end, total, end)};
-    if (result.begin > result.end || result.end > end) reader.refuse(name, "positions that are out of order");
-    return result;
-  };
-  share.words = range("/values/begin", share.values, sizes.values, sizes.words);
-  share.children = range("/rows/child_begin", share.rows, sizes.rows, sizes.children);
+  share.words = {reader.element("/values/begin", share.values.begin, sizes.values, sizes.words),
+                 reader.element("/values/begin", share.values.end, sizes.values, sizes.words)};
+  if (share.words.begin > share.words.end || share.words.end > sizes.words)
+    reader.refuse("/values/begin", "positions that are out of order");
   for_each_column(share, [&](const char* name, auto& column, const ShareRange& part, std::uint64_t total) {
-    reader.column(name, column, part, total);
+    if (std::string_view(name) != kChildDataset) reader.column(name, column, part, total);
   });
 }
 
@@ -107,26 +123,41 @@ Snapshot read_snapshot(const std::string& path, Exchange& exchange, const Snapsh
   hdf5::prepare();
   static_cast<void>(check_snapshot_file(path, exchange));
   Snapshot snapshot;
-  std::string failure;
-  const auto read = [&] {
-    try {
-      Reader reader(path);
-      snapshot = read_texts(reader, path);
-      read_share(reader, snapshot.state.share, exchange.rank(), exchange.size());
-    } catch (const std::exception& error) {
-      failure = error.what();
+  GraphShare& share = snapshot.state.share;
+  // Ranks may be threads of one process, and then take turns; else every process opens the file for itself.
+  const auto read = [&](auto&& work) {
+    std::string failure;
+    const auto attempt = [&] {
+      try {
+        Reader reader(path);
+        work(reader);
+      } catch (const std::exception& error) {
+        failure = error.what();
+      }
+    };
+    const int turns = access != nullptr ? 1 : exchange.size();
+    for (int turn = 0; turn < turns; ++turn) {
+      if (access != nullptr || turn == exchange.rank()) attempt();
+      agree_on_failure(exchange, failure, static_cast<int>(ErrorCode::kInput));
     }
   };
-  const auto agree = [&] { agree_on_failure(exchange, failure, static_cast<int>(ErrorCode::kInput)); };
-  if (access != nullptr) {
-    read();  // reading needs no agreement: every process opens the file for itself
-    agree();
-    return snapshot;
-  }
-  for (int turn = 0; turn < exchange.size(); ++turn) {  // ranks may be threads of one process
-    if (turn == exchange.rank()) read();
-    agree();
-  }
+  read([&](Reader& reader) {
+    snapshot = read_texts(reader, path);
+    read_share(reader, share, exchange.rank(), exchange.size());
+  });
+  std::vector<std::uint64_t> children(static_cast<std::size_t>(exchange.size()), 0);  // by rank
+  const auto own = children.begin() + exchange.rank();
+  *own = count_children(snapshot.state);
+  exchange.all_reduce(children, Reduction::kSum);
+  const auto sum_until = [&](auto end) { return std::accumulate(children.begin(), end, std::uint64_t{0}); };
+  if (sum_until(children.end()) != share.sizes.children)
+    throw Error(ErrorCode::kInput,
+                std::string("dataset ") + kChildDataset + " is not as expected: found " +
+                    std::to_string(share.sizes.children) + " children, expected " +
+                    std::to_string(sum_until(children.end())) + ", as many as the e-nodes' operators have",
+                Where{path});
+  share.children = {sum_until(own), sum_until(own + 1)};
+  read([&](Reader& reader) { reader.column(kChildDataset, share.child, share.children, share.sizes.children); });
   return snapshot;
 }
 

@@ -184,9 +184,11 @@ SnapshotSeal parse_seal(const std::string& text, const std::string& file) {
     if (what == "format") {
       seal.version = static_cast<int>(reader.number());
       if (seal.version != kSnapshotFormatVersion)
-        refuse(file, fmt::format("found a snapshot of format {}, expected format {}: it was written by {} Tessera",
-                                 seal.version, kSnapshotFormatVersion,
-                                 seal.version > kSnapshotFormatVersion ? "a newer" : "an older"));
+        refuse(file,
+               fmt::format("found a snapshot of format {}, expected format {}: it was written by {} Tessera, which its "
+                           "dataset /header names",
+                           seal.version, kSnapshotFormatVersion,
+                           seal.version > kSnapshotFormatVersion ? "a newer" : "an older"));
     } else if (what == "bytes") {
       seal.file_bytes = reader.number();
     } else if (what == "rest") {

@@ -17,7 +17,7 @@
 namespace tessera {
 
 // Raised when older programs could not read the file any more.
-inline constexpr int kSnapshotFormatVersion = 1;
+inline constexpr int kSnapshotFormatVersion = 2;
 inline constexpr std::size_t kSealBytes = 8192;
 inline constexpr std::size_t kChecksumBlock = std::size_t{1} << 16;
 

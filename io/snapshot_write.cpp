@@ -1,11 +1,14 @@
 #include "io/snapshot_write.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -13,6 +16,7 @@
 #include <memory>
 #include <new>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include "engine/base/error.hpp"
@@ -25,6 +29,10 @@ namespace {
 
 constexpr std::size_t kBytesACall = 64 * kChecksumBlock;
 constexpr std::size_t kPage = 4096;
+
+bool begins_with_page(std::span<const std::byte> bytes) {
+  return reinterpret_cast<std::uintptr_t>(bytes.data()) % kPage == 0;
+}
 
 class Stopwatch {
  public:
@@ -54,12 +62,21 @@ class WriteFile {
     if (direct_ >= 0) ::close(direct_);
   }
 
-  // For writes that follow, if the file system can. They must be of memory that begins with a page.
-  void go_direct() { direct_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_DIRECT); }
+  // For writes that follow, if the file system can.
+  void go_direct() {
+    if (!is_in_memory()) direct_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_DIRECT);
+  }
+  // Has the file system set so much of the file aside, if it can.
+  void reserve(std::uint64_t bytes) {
+    if (is_in_memory()) return;  // it would be filled with zeros first
+    if (::fallocate(fd_, 0, 0, static_cast<off_t>(bytes)) != 0 && errno != EOPNOTSUPP && errno != ENOSYS)
+      refuse_file("make room for", path_);
+  }
 
   void write(std::span<const std::byte> bytes, std::uint64_t offset) {
     while (!bytes.empty()) {
-      const bool is_direct = direct_ >= 0 && offset % kPage == 0 && bytes.size() % kPage == 0;
+      const bool is_direct =
+          direct_ >= 0 && offset % kPage == 0 && bytes.size() % kPage == 0 && begins_with_page(bytes);
       const ssize_t written =
           ::pwrite(is_direct ? direct_ : fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
       if (written < 0 && errno == EINTR) continue;
@@ -77,18 +94,23 @@ class WriteFile {
   }
 
  private:
+  [[nodiscard]] bool is_in_memory() const {
+    struct statfs system {};
+    return ::fstatfs(fd_, &system) == 0 && system.f_type == TMPFS_MAGIC;
+  }
+
   std::string path_;
   int fd_;
   int direct_ = -1;
 };
 
-// Memory that begins with a page.
+// Memory that begins with a page, for what does not.
 class PageBuffer {
  public:
-  PageBuffer() : bytes_(static_cast<std::byte*>(std::aligned_alloc(kPage, kBytesACall))) {
+  PageBuffer() : bytes_(static_cast<std::byte*>(std::aligned_alloc(kPage, kChecksumBlock))) {
     if (bytes_ == nullptr) throw std::bad_alloc();
   }
-  // What is copied in lies in a core's cache when it is read again.
+  // At most a block.
   std::span<const std::byte> copy(std::span<const std::byte> from) {
     std::memcpy(bytes_.get(), from.data(), from.size());
     return {bytes_.get(), from.size()};
@@ -119,25 +141,46 @@ void flush_folder(const std::string& file) {
 SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, SearchState state,
                              Exchange& exchange, const SnapshotAccess* access)
     : path_(path), temporary_(path + ".tmp"), exchange_(exchange), state_(std::move(state)) {
+  held_bytes_ = copied_bytes(state_.share);
+  if (alone()) {
+    stage_ = Stage::kSeal;
+    launch([this, origin] {
+      begin(origin, nullptr);
+      write_blocks();
+      if (!given_up_) seal();
+    });
+    return;
+  }
   try {
     const Stopwatch watch(seconds_);
+    make_alike();
     begin(origin, access);
   } catch (...) {
     if (leads()) ::unlink(temporary_.c_str());
     throw;
   }
-  // A rank alone has nobody to agree with.
-  if (exchange.size() == 1) stage_ = Stage::kSeal;
-  launch([this] {
-    write_blocks();
-    if (exchange_.size() == 1 && !given_up_) seal();
-  });
+  launch([this] { write_blocks(); });
 }
 
 SnapshotWrite::~SnapshotWrite() {
   given_up_ = true;
   join();
   if (!done() && leads()) ::unlink(temporary_.c_str());
+}
+
+// A column's elements are as wide on every rank, as they are in the file.
+void SnapshotWrite::make_alike() {
+  std::vector<std::uint64_t> widths;
+  for_each_column(state_.share, [&](const char*, const auto& column, const ShareRange&, std::uint64_t) {
+    widths.push_back(element_type(column).bytes);
+  });
+  exchange_.all_reduce(widths, Reduction::kMax);
+  auto width = widths.begin();
+  for_each_column(state_.share, [&](const char*, auto& column, const ShareRange&, std::uint64_t) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(column)>, NarrowColumn>)
+      column.widen(static_cast<unsigned>(*width));
+    ++width;
+  });
 }
 
 void SnapshotWrite::begin(const SnapshotOrigin& origin, const SnapshotAccess* access) {
@@ -163,15 +206,14 @@ void SnapshotWrite::deal() {
   add_text(header_);
   add_text(symbols_);
   for_each_column(state_.share, [&](const char*, auto& column, const ShareRange& range, std::uint64_t total) {
-    constexpr std::size_t kEach = sizeof column[0];
-    parts.push_back({std::as_bytes(std::span(column)), range.begin * kEach, total * kEach});
-    const std::uint64_t bytes = column.capacity() * kEach;
+    const std::uint64_t each = element_type(column).bytes;
+    parts.push_back({bytes_of(column), range.begin * each, total * each});
+    const std::uint64_t bytes = memory_of(column);
     give_back_column_.emplace_back([this, &column, bytes] {
       std::decay_t<decltype(column)>().swap(column);
       held_bytes_ -= bytes;
     });
   });
-  held_bytes_ = copied_bytes(state_.share);
   dealt_ = deal_blocks(exchange_, parts);
   checksums_.assign(parts.size(), 0);
 }
@@ -214,15 +256,17 @@ void SnapshotWrite::wait_for_memory() const {
 
 void SnapshotWrite::write_blocks() {
   WriteFile file(temporary_);
+  if (leads()) file.reserve(layout_.file_bytes);
   file.go_direct();
   PageBuffer buffer;
   for (const BlockRun& run : dealt_.runs) {
     kill_point("snapshot-column", exchange_.rank());
     give_back_columns(run.dataset);  // runs are in the datasets' order, but for joined blocks, which are no columns
     const std::uint64_t begin = layout_.datasets[run.dataset].offset + run.block * kChecksumBlock;
-    for (std::size_t done = 0; done < run.bytes.size() && !given_up_; done += kBytesACall) {
-      const std::span<const std::byte> bytes =
-          buffer.copy(run.bytes.subspan(done, std::min(kBytesACall, run.bytes.size() - done)));
+    const std::size_t at_once = begins_with_page(run.bytes) ? kBytesACall : kChecksumBlock;
+    for (std::size_t done = 0; done < run.bytes.size() && !given_up_; done += at_once) {
+      std::span<const std::byte> bytes = run.bytes.subspan(done, std::min(at_once, run.bytes.size() - done));
+      if (!begins_with_page(bytes)) bytes = buffer.copy(bytes);
       checksums_[run.dataset] += blocks_checksum(bytes, run.block + done / kChecksumBlock);
       file.write(bytes, begin + done);
     }
@@ -276,9 +320,8 @@ void SnapshotWrite::seal() {
 
 std::uint64_t copied_bytes(const GraphShare& share) {
   std::uint64_t bytes = 0;
-  for_each_column(share, [&](const char*, const auto& column, const ShareRange&, std::uint64_t) {
-    bytes += column.capacity() * sizeof column[0];
-  });
+  for_each_column(
+      share, [&](const char*, const auto& column, const ShareRange&, std::uint64_t) { bytes += memory_of(column); });
   return bytes;
 }
 

@@ -1,8 +1,9 @@
 // A snapshot on its way to disk, beside a search that goes on: what is to be written is a copy, and a thread of each
 // rank writes that rank's blocks (io/snapshot_blocks.hpp) into the empty form that HDF5 has made
-// (io/snapshot_layout.hpp). The threads call neither MPI nor HDF5, which are the search's; ranks agree only where the
-// search lets them: when every rank's blocks are written and flushed, rank 0's thread seals the file: temporary name,
-// fsync, rename, fsync of the folder. A file appears under its name only when it is complete and on disk.
+// (io/snapshot_layout.hpp). The threads of several ranks call neither MPI nor HDF5, which are the search's; ranks agree
+// only where the search lets them: when every rank's blocks are written and flushed, rank 0's thread seals the file:
+// temporary name, fsync, rename, fsync of the folder. A rank alone has nobody to agree with: its thread does it all. A
+// file appears under its name only when it is complete and on disk.
 #pragma once
 
 #include <atomic>
@@ -21,7 +22,7 @@ namespace tessera {
 class SnapshotWrite {
  public:
   // Collective. Makes the temporary file beside `path` and begins to write. Throws Error(kResource) on all ranks when
-  // the file system refuses; this and every later failure leaves what stood at `path`, and nothing else.
+  // the file system refuses, or else step() does; any failure leaves what stood at `path`, and nothing else.
   SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, SearchState state, Exchange& exchange,
                 const SnapshotAccess* access = nullptr);
   SnapshotWrite(const SnapshotWrite&) = delete;
@@ -49,6 +50,7 @@ class SnapshotWrite {
  private:
   enum class Stage : std::uint8_t { kBlocks, kSeal, kDone };
 
+  void make_alike();
   void begin(const SnapshotOrigin& origin, const SnapshotAccess* access);
   void deal();
   void launch(std::function<void()> work);
@@ -57,6 +59,7 @@ class SnapshotWrite {
   void write_blocks();
   void seal();
   [[nodiscard]] bool leads() const { return exchange_.rank() == 0; }
+  [[nodiscard]] bool alone() const { return exchange_.size() == 1; }
 
   std::string path_;
   std::string temporary_;

@@ -7,11 +7,11 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "partition/narrow_column.hpp"
 #include "partition/search.hpp"
 
 namespace tessera {
@@ -37,9 +37,9 @@ struct GraphSizes {
   friend bool operator==(const GraphSizes&, const GraphSizes&) = default;
 };
 
-// A rank's ranges of the columns. All positions are over all ranks.
+// A rank's ranges of the columns. All positions are over all ranks. Each column is as wide as on every other rank.
 struct GraphShare {
-  static constexpr std::uint64_t kNoValue = std::numeric_limits<std::uint64_t>::max();
+  static constexpr std::uint64_t kNoValue = 0;
 
   GraphSizes sizes;
   ShareRange classes;
@@ -48,26 +48,22 @@ struct GraphShare {
   ShareRange rows;
   ShareRange children;
 
-  std::vector<std::uint64_t> class_name;        // the structural name that decides leaders (class_table.hpp)
-  std::vector<std::uint64_t> class_value;       // position of the e-class data; kNoValue: not known yet
-  std::vector<std::uint32_t> class_data_stamp;  // iteration in which known data last changed; 0: never
-  std::vector<std::uint64_t> value_begin;       // position of the value's first word; it ends where the next begins
+  NarrowColumn class_name;        // the structural name that decides leaders (class_table.hpp)
+  NarrowColumn class_value;       // position of the e-class data, plus one; kNoValue: not known yet
+  NarrowColumn class_data_stamp;  // iteration in which known data last changed; 0: never
+  NarrowColumn value_begin;       // position of the value's first word; it ends where the next begins
   std::vector<std::int64_t> word;
-  std::vector<std::uint32_t> row_symbol;  // index into SearchState::symbols
-  std::vector<std::uint64_t> row_class;
-  std::vector<std::uint32_t> row_stamp;        // iteration in which the e-node last became new
-  std::vector<std::uint64_t> row_child_begin;  // position of the first child; there are as many as the symbol's arity
-  std::vector<std::uint64_t> child;            // e-classes
+  NarrowColumn row_symbol;  // index into SearchState::symbols
+  NarrowColumn row_class;
+  NarrowColumn row_stamp;  // iteration in which the e-node last became new
+  NarrowColumn child;      // e-classes: those of a row, as many as its symbol's arity, after those of the row before
+
+  // Where nothing is known of any e-class, the columns that would say so are empty.
+  [[nodiscard]] bool has_data() const { return sizes.values != 0; }
 };
 
-// A share whose columns are whole owns all positions; and what one rank of so many owns of it (positions that a column
-// holds must be in order there).
+// A share whose columns are whole owns all positions.
 void own_everything(GraphShare& share);
-void keep_even_share(GraphShare& whole, int rank, int ranks);
-
-struct SearchState;
-// Whether every index of a state whose share is the whole stays within its bounds. Throws Error(kInput) if not.
-void check_indices(const SearchState& whole);
 
 struct RuleState {
   std::string name;
@@ -92,6 +88,16 @@ struct SearchState {
   // This rank's.
   GraphShare share;
 };
+
+// Of a state whose share is the whole: what one rank of so many owns of it (positions that a column holds must be in
+// order there).
+void keep_even_share(SearchState& whole, int rank, int ranks);
+// Whether every index stays within its bounds. Throws Error(kInput) if not.
+void check_indices(const SearchState& whole);
+// For each row the position of its first child, and where the last one's end; symbols that are not there have none.
+[[nodiscard]] std::vector<std::uint64_t> child_begins(const SearchState& whole);
+// How many children the rows of this rank have.
+[[nodiscard]] std::uint64_t count_children(const SearchState& state);
 
 // Collective. Between iterations. `roots`: the same on every rank.
 [[nodiscard]] SearchState export_state(Search& search, std::span<const NamedClass> roots);

@@ -13,6 +13,7 @@ class StateTerms {
  public:
   explicit StateTerms(const SearchState& whole) : state_(whole), share_(whole.share) {
     CHECK(share_.row_symbol.size() == share_.sizes.rows);
+    child_begin_ = child_begins(whole);
     for (const Symbol& symbol : whole.symbols) symbol_hash_.push_back(symbol.hash());
     hash_.assign(share_.sizes.classes, kUnknown);
   }
@@ -61,19 +62,19 @@ class StateTerms {
     parents_.resize(share_.child.size());
     std::vector<std::uint64_t> at(parents_begin_.begin(), parents_begin_.end() - 1);
     for (std::uint64_t row = 0; row < share_.sizes.rows; ++row)
-      for (std::uint64_t k = 0; k < arity(row); ++k)
-        parents_[at[share_.child[share_.row_child_begin[row] + k]]++] = row;
+      for (std::uint64_t k = 0; k < arity(row); ++k) parents_[at[share_.child[child_begin_[row] + k]]++] = row;
   }
 
   [[nodiscard]] std::uint64_t row_hash(std::uint64_t row) const {
     std::uint64_t hash = symbol_hash_[share_.row_symbol[row]];
     for (std::uint64_t k = 0; k < arity(row); ++k)
-      hash = hash_combine(hash, hash_[share_.child[share_.row_child_begin[row] + k]]);
+      hash = hash_combine(hash, hash_[share_.child[child_begin_[row] + k]]);
     return hash | 1;  // never kUnknown
   }
 
   const SearchState& state_;
   const GraphShare& share_;
+  std::vector<std::uint64_t> child_begin_;  // by row
   std::vector<std::uint64_t> symbol_hash_;
   std::vector<std::uint64_t> hash_;           // by e-class
   std::vector<std::uint64_t> parents_begin_;  // by e-class, into parents_

@@ -1,8 +1,9 @@
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
+#include <cstring>
+#include <vector>
 
 #include "partition/search_state.hpp"
 
@@ -10,21 +11,55 @@ namespace tessera {
 
 namespace {
 
-// Room for a column. Large ones are written once from end to end: in huge pages that takes half the time.
-template <class T>
-void make_room(std::vector<T>& column, std::uint64_t count) {
-  constexpr std::uintptr_t kHugePage = std::uintptr_t{1} << 21;
-  column.reserve(count);
-  const std::uintptr_t begin = (reinterpret_cast<std::uintptr_t>(column.data()) + kHugePage - 1) & ~(kHugePage - 1);
-  const std::uintptr_t end = reinterpret_cast<std::uintptr_t>(column.data() + column.capacity()) & ~(kHugePage - 1);
-  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // a wish, no more
-}
-
 struct Position {  // home to subscriber
   GlobalId cls;
   std::uint64_t position;
 };
 
+// The ids of a table in order, in pieces for the rank's threads: block by block, as they are dealt to shards.
+class IdPieces {
+ public:
+  static constexpr std::size_t kBlock = std::size_t{1} << ShardedIds::kBlockBits;
+  static constexpr std::size_t kBlocks = 64;  // of a piece
+
+  explicit IdPieces(const ShardedIds& ids) : ids_(ids), blocks_(ids.bound() / kBlock) {}
+  [[nodiscard]] std::size_t count() const { return (blocks_ + kBlocks - 1) / kBlocks; }
+  // Calls visit(first id, how many are used) for every block of a piece.
+  template <class Visit>
+  void for_each_block(std::size_t piece, Visit&& visit) const {
+    const std::size_t end = std::min(blocks_, (piece + 1) * kBlocks);
+    for (std::size_t block = piece * kBlocks; block < end; ++block) {
+      const auto first = static_cast<std::uint32_t>(block * kBlock);
+      const std::size_t at = block / ids_.shards() * kBlock;
+      const std::size_t used = ids_.used(ids_.owner(first));
+      if (used > at) visit(first, static_cast<std::uint32_t>(std::min(kBlock, used - at)));
+    }
+  }
+
+ private:
+  const ShardedIds& ids_;
+  std::size_t blocks_;
+};
+
+// How many of what a piece holds; then how many the pieces before it hold.
+struct PieceCounts {
+  std::uint64_t first = 0;
+  std::uint64_t second = 0;
+};
+
+PieceCounts sum_up(std::vector<PieceCounts>& pieces) {
+  PieceCounts sum;
+  for (PieceCounts& piece : pieces) {
+    const PieceCounts own = piece;
+    piece = sum;
+    sum.first += own.first;
+    sum.second += own.second;
+  }
+  return sum;
+}
+
+// Copies the columns out of an e-graph that nobody changes; the rank's threads share the work. The search waits for it:
+// rows go through a core's cache once to be counted, and once to be copied.
 class Export {
  public:
   Export(Search& search, SearchState& state)
@@ -32,38 +67,76 @@ class Export {
         graph_(partition_.graph),
         data_stamp_(search.analysis().data_stamp()),
         state_(state),
-        share_(state.share) {}
+        share_(state.share),
+        class_pieces_(graph_.classes.ids()),
+        row_pieces_(graph_.nodes.ids()) {}
 
   void run(std::span<const NamedClass> roots) {
     const SymbolTable& symbols = graph_.symbols();
     arity_.reserve(symbols.size());
-    for (std::uint32_t s = 0; s < symbols.size(); ++s) arity_.push_back(symbols[SymbolId(s)].arity);
+    for (std::uint32_t s = 0; s < symbols.size(); ++s) {
+      arity_.push_back(symbols[SymbolId(s)].arity);
+      state_.symbols.push_back(symbols[SymbolId(s)]);
+    }
     measure();
-    number_classes();
-    if (!partition_.alone()) tell_subscribers();
-    write_rows();
+    make_room();
+    position_.with_elements([&](auto* position) {
+      number_classes(position);
+      if (!partition_.alone()) tell_subscribers(position);
+      copy_rows(position);
+    });
+    copy_values();
     locate_roots(roots);
-    for (std::uint32_t s = 0; s < graph_.symbols().size(); ++s) state_.symbols.push_back(graph_.symbols()[SymbolId(s)]);
   }
 
  private:
+  template <class Work>
+  void for_each_piece(const IdPieces& pieces, Work&& work) {
+    partition_.workers.for_each(pieces.count(), true, work);
+  }
+  [[nodiscard]] bool is_owned(ClassId cls) const { return graph_.classes.is_leader(cls) && !partition_.is_ghost(cls); }
+
   // Lengths of all columns, and where this rank's ranges lie in them.
   void measure() {
-    value_of_.assign(graph_.data.size(), GraphShare::kNoValue);
+    classes_before_.resize(class_pieces_.count());
+    std::vector<std::uint8_t> is_used(graph_.data.size(), 0);
+    for_each_piece(class_pieces_, [&](std::size_t piece) {
+      std::uint64_t classes = 0;
+      class_pieces_.for_each_block(piece, [&](std::uint32_t first, std::uint32_t count) {
+        for (std::uint32_t id = first; id < first + count; ++id) {
+          if (!is_owned(ClassId(id))) continue;
+          ++classes;
+          const DataId data = graph_.classes[ClassId(id)].data;
+          if (!data.is_none()) std::atomic_ref(is_used[data.value]).store(1, std::memory_order_relaxed);
+        }
+      });
+      classes_before_[piece].first = classes;
+    });
+    rows_before_.resize(row_pieces_.count());
+    for_each_piece(row_pieces_, [&](std::size_t piece) {
+      std::uint64_t rows = 0;
+      std::uint64_t children = 0;
+      row_pieces_.for_each_block(piece, [&](std::uint32_t first, std::uint32_t count) {
+        for (std::uint32_t id = first; id < first + count; ++id) {
+          if (!graph_.nodes.is_live(RowId(id))) continue;
+          ++rows;
+          children += arity_[graph_.nodes[RowId(id)].symbol.value];
+        }
+      });
+      rows_before_[piece] = {rows, children};
+    });
     constexpr std::size_t kColumns = 5;
     std::array<std::uint64_t, kColumns> mine{};
-    partition_.for_each_owned_class([&](ClassId cls) {
-      ++mine[0];
-      const DataId data = graph_.classes[cls].data;
-      if (data.is_none() || value_of_[data.value] != GraphShare::kNoValue) return;
-      value_of_[data.value] = mine[1]++;
-      mine[2] += graph_.data[data].size();
-      values_.push_back(data);
-    });
-    graph_.for_each_row([&](RowId row) {
-      ++mine[3];
-      mine[4] += arity_[graph_.nodes[row].symbol.value];
-    });
+    mine[0] = sum_up(classes_before_).first;
+    value_of_.assign(graph_.data.size(), GraphShare::kNoValue);
+    for (std::uint32_t value = 0; value < is_used.size(); ++value) {
+      if (is_used[value] == 0) continue;
+      value_of_[value] = ++mine[1];
+      mine[2] += graph_.data[DataId(value)].size();
+    }
+    const PieceCounts rows = sum_up(rows_before_);
+    mine[3] = rows.first;
+    mine[4] = rows.second;
     const auto rank = static_cast<std::size_t>(partition_.rank());
     const auto ranks = static_cast<std::size_t>(partition_.ranks());
     std::vector<std::uint64_t> all(ranks * kColumns, 0);
@@ -84,65 +157,164 @@ class Export {
     share_.children = range[4];
   }
 
-  void number_classes() {
-    position_.assign(graph_.classes.bound(), kUnknown);
-    make_room(share_.class_name, share_.classes.size());
-    make_room(share_.class_value, share_.classes.size());
-    make_room(share_.class_data_stamp, share_.classes.size());
-    partition_.for_each_owned_class([&](ClassId cls) {
-      position_[cls.value] = share_.classes.begin + share_.class_name.size();
-      const ClassRecord& record = graph_.classes[cls];
-      share_.class_name.push_back(record.name);
-      share_.class_value.push_back(record.data.is_none() ? GraphShare::kNoValue
-                                                         : share_.values.begin + value_of_[record.data.value]);
-      share_.class_data_stamp.push_back(cls.value < data_stamp_.size() ? data_stamp_[cls.value] : 0);
-    });
-    make_room(share_.value_begin, share_.values.size());
-    make_room(share_.word, share_.words.size());
-    std::uint64_t at = share_.words.begin;
-    for (const DataId value : values_) {
-      const DataView words = graph_.data[value];
-      share_.value_begin.push_back(at);
-      share_.word.insert(share_.word.end(), words.begin(), words.end());
-      at += words.size();
+  // Widths follow from what all ranks know; places within a page are those that the elements will have in a file.
+  void make_room() {
+    const auto room = [](NarrowColumn& column, const ShareRange& range, std::uint64_t greatest) {
+      const unsigned width = NarrowColumn::width_of(greatest);
+      column.set_size(range.size(), width, range.begin * width);
+    };
+    const GraphSizes& sizes = share_.sizes;
+    room(share_.class_name, share_.classes, ~std::uint64_t{0});
+    if (share_.has_data()) {
+      room(share_.class_value, share_.classes, sizes.values);
+      room(share_.class_data_stamp, share_.classes, state_.iteration);
     }
+    room(share_.value_begin, share_.values, sizes.words);
+    share_.word.reserve(share_.words.size());
+    room(share_.row_symbol, share_.rows, arity_.size());
+    room(share_.row_class, share_.rows, sizes.classes);
+    room(share_.row_stamp, share_.rows, state_.iteration);
+    room(share_.child, share_.children, sizes.classes);
+    // The greatest value that an element can have is no position.
+    position_.set_size(graph_.classes.bound(), NarrowColumn::width_of(sizes.classes));
+    if (!position_.empty())
+      position_.with_elements(
+          [&](auto* position) { std::memset(position, 0xff, position_.size() * sizeof *position); });
   }
 
-  void tell_subscribers() {
+  template <class Element>
+  static constexpr Element kUnknown = static_cast<Element>(~Element{0});
+
+  template <class Element>
+  void number_classes(Element* position) {
+    auto* names = share_.class_name.elements<std::uint64_t>();
+    for_each_piece(class_pieces_, [&](std::size_t piece) {
+      std::uint64_t at = classes_before_[piece].first;
+      class_pieces_.for_each_block(piece, [&](std::uint32_t first, std::uint32_t count) {
+        for (std::uint32_t id = first; id < first + count; ++id) {
+          if (!is_owned(ClassId(id))) continue;
+          position[id] = static_cast<Element>(share_.classes.begin + at);
+          names[at++] = graph_.classes[ClassId(id)].name;
+        }
+      });
+      if (!share_.has_data()) return;
+      share_.class_value.with_elements([&](auto* values) { copy_class_values(piece, values); });
+      share_.class_data_stamp.with_elements([&](auto* stamps) { copy_data_stamps(piece, stamps); });
+    });
+  }
+  template <class Element>
+  void copy_class_values(std::size_t piece, Element* values) {
+    std::uint64_t at = classes_before_[piece].first;
+    class_pieces_.for_each_block(piece, [&](std::uint32_t first, std::uint32_t count) {
+      for (std::uint32_t id = first; id < first + count; ++id) {
+        if (!is_owned(ClassId(id))) continue;
+        const DataId data = graph_.classes[ClassId(id)].data;
+        values[at++] =
+            static_cast<Element>(data.is_none() ? GraphShare::kNoValue : share_.values.begin + value_of_[data.value]);
+      }
+    });
+  }
+  template <class Element>
+  void copy_data_stamps(std::size_t piece, Element* stamps) {
+    std::uint64_t at = classes_before_[piece].first;
+    class_pieces_.for_each_block(piece, [&](std::uint32_t first, std::uint32_t count) {
+      for (std::uint32_t id = first; id < first + count; ++id)
+        if (is_owned(ClassId(id))) stamps[at++] = static_cast<Element>(id < data_stamp_.size() ? data_stamp_[id] : 0);
+    });
+  }
+
+  void copy_values() {
+    std::uint64_t at = share_.words.begin;
+    share_.value_begin.with_elements([&](auto* begins) {
+      for (std::uint32_t value = 0; value < value_of_.size(); ++value) {
+        if (value_of_[value] == GraphShare::kNoValue) continue;
+        *begins++ = static_cast<std::decay_t<decltype(*begins)>>(at);
+        const DataView words = graph_.data[DataId(value)];
+        share_.word.insert(share_.word.end(), words.begin(), words.end());
+        at += words.size();
+      }
+    });
+  }
+
+  template <class Element>
+  void tell_subscribers(Element* position) {
     partition_.for_each_owned_class([&](ClassId cls) {
-      const Position position{GlobalId(partition_.rank(), cls), position_[cls.value]};
+      const Position news{GlobalId(partition_.rank(), cls), position[cls.value]};
       partition_.subscribers.for_each(
-          cls, [&](const Subscriber& s) { partition_.outbox.put(static_cast<int>(s.rank), position); });
+          cls, [&](const Subscriber& s) { partition_.outbox.put(static_cast<int>(s.rank), news); });
     });
     superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
       while (!reader.done()) {
         const auto news = reader.take<Position>();
         const ClassId here = partition_.find_local(news.cls);
         CHECK(!here.is_none());
-        position_[here.value] = news.position;
+        position[here.value] = static_cast<Element>(news.position);
       }
     });
   }
 
-  void write_rows() {
-    make_room(share_.row_symbol, share_.rows.size());
-    make_room(share_.row_class, share_.rows.size());
-    make_room(share_.row_stamp, share_.rows.size());
-    make_room(share_.row_child_begin, share_.rows.size());
-    make_room(share_.child, share_.children.size());
-    const auto position = [&](std::uint32_t cls) {
-      CHECK(position_[cls] != kUnknown);
-      return position_[cls];
-    };
-    graph_.for_each_row([&](RowId row) {
-      const Row& r = graph_.nodes[row];
-      share_.row_symbol.push_back(r.symbol.value);
-      share_.row_class.push_back(position(r.class_id));
-      share_.row_stamp.push_back(r.stamp);
-      share_.row_child_begin.push_back(share_.children.begin + share_.child.size());
-      const std::uint32_t arity = arity_[r.symbol.value];
-      for (std::uint32_t k = 0; k < arity; ++k) share_.child.push_back(position(graph_.nodes.kid(row, arity, k)));
+  // Column after column of a block, whose rows stay in the cache.
+  template <class Element>
+  void copy_rows(const Element* position) {
+    auto* classes = share_.row_class.elements<Element>();
+    for_each_piece(row_pieces_, [&](std::size_t piece) {
+      std::array<std::uint32_t, IdPieces::kBlock> live{};
+      PieceCounts at = rows_before_[piece];
+      row_pieces_.for_each_block(piece, [&](std::uint32_t first, std::uint32_t count) {
+        std::size_t rows = 0;
+        for (std::uint32_t id = first; id < first + count; ++id) {
+          live[rows] = id;
+          rows += graph_.nodes.is_live(RowId(id)) ? 1 : 0;
+        }
+        const std::span<const std::uint32_t> block(live.data(), rows);
+        const auto copy = [&](NarrowColumn& column, auto value_of) {
+          column.with_elements([&](auto* elements) {
+            using To = std::decay_t<decltype(*elements)>;
+            for (std::size_t i = 0; i < rows; ++i)
+              elements[at.first + i] = static_cast<To>(value_of(graph_.nodes[RowId(block[i])]));
+          });
+        };
+        copy(share_.row_symbol, [](const Row& row) { return row.symbol.value; });
+        copy(share_.row_stamp, [](const Row& row) { return row.stamp; });
+        for (std::size_t i = 0; i < rows; ++i) classes[at.first + i] = position[graph_.nodes[RowId(block[i])].class_id];
+        at.second += copy_children(block, position, at.second);
+        at.first += rows;
+      });
     });
+  }
+
+  // Returns how many there are.
+  template <class Element>
+  std::uint64_t copy_children(std::span<const std::uint32_t> rows, const Element* position, std::uint64_t at) {
+    auto* children = share_.child.elements<Element>();
+    // Two of every row that is not wide, whether it has them or not: what is too much, the next row's overwrite.
+    std::array<Element, IdPieces::kBlock * NodeTable::kInlineArity + NodeTable::kInlineArity> found;
+    std::uint64_t done = 0;
+    std::size_t held = 0;
+    const auto hand_over = [&] {
+      for (std::size_t i = 0; i < held; ++i) CHECK(found[i] != kUnknown<Element>);
+      if (held != 0) std::memcpy(children + at + done, found.data(), held * sizeof found[0]);
+      done += held;
+      held = 0;
+    };
+    for (const std::uint32_t id : rows) {
+      const Row& row = graph_.nodes[RowId(id)];
+      const std::uint32_t arity = arity_[row.symbol.value];
+      if (arity <= NodeTable::kInlineArity) {
+        found[held] = position[row.kids[0]];
+        found[held + 1] = position[row.kids[1]];
+        held += arity;
+        continue;
+      }
+      hand_over();
+      for (std::uint32_t k = 0; k < arity; ++k) {
+        const Element child = position[graph_.nodes.kid(RowId(id), arity, k)];
+        CHECK(child != kUnknown<Element>);
+        children[at + done++] = child;
+      }
+    }
+    hand_over();
+    return done;
   }
 
   void locate_roots(std::span<const NamedClass> roots) {
@@ -154,17 +326,18 @@ class Export {
     state_.roots = std::move(positions);
   }
 
-  static constexpr std::uint64_t kUnknown = ~std::uint64_t{0};
-
   Partition& partition_;
   EGraph& graph_;
   std::span<const std::uint32_t> data_stamp_;
   SearchState& state_;
   GraphShare& share_;
-  std::vector<std::uint32_t> arity_;     // by symbol
-  std::vector<std::uint64_t> value_of_;  // by DataId: among this rank's values
-  std::vector<DataId> values_;
-  std::vector<std::uint64_t> position_;  // by class id
+  IdPieces class_pieces_;
+  IdPieces row_pieces_;
+  std::vector<PieceCounts> classes_before_;  // by piece
+  std::vector<PieceCounts> rows_before_;     // by piece: rows, children
+  std::vector<std::uint32_t> arity_;         // by symbol
+  std::vector<std::uint64_t> value_of_;      // by DataId: kNoValue, or its number among this rank's values, from 1
+  NarrowColumn position_;                    // by class id
 };
 
 std::uint64_t nanoseconds(double seconds) { return static_cast<std::uint64_t>(std::llround(seconds * 1e9)); }

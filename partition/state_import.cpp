@@ -77,7 +77,7 @@ class Import {
     };
     CHECK(is_even(share_.classes, sizes.classes) && is_even(share_.values, sizes.values) &&
           is_even(share_.rows, sizes.rows));
-    const auto below = [&](const std::vector<std::uint64_t>& column, std::uint64_t bound, const char* what) {
+    const auto below = [&](const auto& column, std::uint64_t bound, const char* what) {
       for (const std::uint64_t value : column)
         if (value >= bound) return fail(std::string(what) + " " + std::to_string(value) + " is out of range");
     };
@@ -87,25 +87,22 @@ class Import {
     below(share_.child, sizes.classes, "e-class");
     below(state_.roots, sizes.classes, "root e-class");
     for (const std::uint64_t value : share_.class_value)
-      if (value != GraphShare::kNoValue && value >= sizes.values) fail("e-class data is out of range");
+      if (value > sizes.values) fail("e-class data is out of range");
     for (const Symbol& symbol : state_.symbols)
       if (symbol.arity > kMaxArity) fail("operator " + std::string(symbol.name.text()) + " has too many children");
     check_ends(share_.value_begin, share_.words, "e-class data");
-    std::uint64_t at = share_.children.begin;
-    for (std::size_t i = 0; i < share_.row_symbol.size(); ++i) {
-      if (share_.row_symbol[i] >= state_.symbols.size()) return fail_and_agree("an operator is out of range");
-      if (share_.row_child_begin[i] != at) fail("an e-node's children are not where the one before it ends");
-      at += state_.symbols[share_.row_symbol[i]].arity;
-      if (share_.row_stamp[i] > state_.iteration) fail("an e-node is newer than the search");
-    }
-    if (at != share_.children.end) fail("the e-nodes' children do not add up");
+    for (const std::uint64_t symbol : share_.row_symbol)
+      if (symbol >= state_.symbols.size()) return fail_and_agree("an operator is out of range");
+    for (const std::uint64_t stamp : share_.row_stamp)
+      if (stamp > state_.iteration) fail("an e-node is newer than the search");
+    if (count_children(state_) != share_.children.size()) fail("the e-nodes' children do not add up");
     partition_.agree_on_error(failure_);
   }
   void fail_and_agree(const std::string& message) {
     fail(message);
     partition_.agree_on_error(failure_);
   }
-  void check_ends(const std::vector<std::uint64_t>& begins, const ShareRange& range, const char* what) {
+  void check_ends(const NarrowColumn& begins, const ShareRange& range, const char* what) {
     std::uint64_t last = range.begin;
     for (const std::uint64_t begin : begins) {
       if (begin < last || begin > range.end) fail(std::string(what) + " overlaps");
@@ -130,7 +127,9 @@ class Import {
       const auto shard = static_cast<std::uint32_t>(i / kBlock) & (shards - 1);
       const ClassId id = graph_.classes.add(shard, share_.class_name[i]);
       CHECK(id == graph_.classes.nth(static_cast<std::uint32_t>(i)));
-      if (share_.class_data_stamp[i] != 0) analysis_.restore_data_stamp(id, share_.class_data_stamp[i]);
+      if (!share_.has_data()) continue;
+      if (const std::uint64_t stamp = share_.class_data_stamp[i]; stamp != 0)
+        analysis_.restore_data_stamp(id, static_cast<std::uint32_t>(stamp));
     }
     partition_.owned_classes = static_cast<std::int64_t>(share_.class_name.size());
   }
@@ -138,10 +137,10 @@ class Import {
   // Values lie with the ranks whose share they fall into: each rank asks for those that its classes need.
   void set_data() {
     if (share_.sizes.values == 0) return;
-    boost::unordered_flat_map<std::uint64_t, DataId> known;
+    boost::unordered_flat_map<std::uint64_t, DataId> known;  // by position
     for (const std::uint64_t value : share_.class_value)
-      if (value != GraphShare::kNoValue && known.try_emplace(value).second)
-        partition_.outbox.put(even_owner(value, share_.sizes.values, partition_.ranks()), value);
+      if (value != GraphShare::kNoValue && known.try_emplace(value - 1).second)
+        partition_.outbox.put(even_owner(value - 1, share_.sizes.values, partition_.ranks()), value - 1);
     Outbox replies(partition_.ranks());
     superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int source, MessageReader& reader) {
       while (!reader.done()) {
@@ -165,7 +164,7 @@ class Import {
     });
     for (std::size_t i = 0; i < share_.class_value.size(); ++i)
       if (share_.class_value[i] != GraphShare::kNoValue)
-        graph_.classes[graph_.classes.nth(static_cast<std::uint32_t>(i))].data = known[share_.class_value[i]];
+        graph_.classes[graph_.classes.nth(static_cast<std::uint32_t>(i))].data = known[share_.class_value[i] - 1];
   }
 
   void deal_rows(std::uint64_t round) {
@@ -175,11 +174,11 @@ class Import {
     for (std::uint64_t i = begin; i < end; ++i) {
       const SymbolId symbol = symbol_[share_.row_symbol[i]];
       const std::uint32_t arity = graph_.symbols()[symbol].arity;
-      const std::uint64_t first = share_.row_child_begin[i] - share_.children.begin;
       kids.clear();
-      for (std::uint32_t k = 0; k < arity; ++k) kids.push_back({global(share_.child[first + k]), 0});
+      for (std::uint32_t k = 0; k < arity; ++k) kids.push_back({global(share_.child[next_child_++]), 0});
       const int home = partition_.home_of(symbol, kids);
-      partition_.outbox.put(home, RowHeader{global(share_.row_class[i]), symbol.value, share_.row_stamp[i]});
+      const auto stamp = static_cast<std::uint32_t>(share_.row_stamp[i]);
+      partition_.outbox.put(home, RowHeader{global(share_.row_class[i]), symbol.value, stamp});
       for (const NamedClass& kid : kids) partition_.outbox.put(home, kid.id);
     }
     superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
@@ -244,6 +243,7 @@ class Import {
   std::vector<SymbolId> symbol_;               // by index in the state
   std::vector<std::vector<Arrived>> arrived_;  // by shard
   std::vector<std::uint32_t> kids_;
+  std::uint64_t next_child_ = 0;  // of this rank's share: of the next row that is dealt out
 };
 
 // Schedule and records of the state's rules, in the order of the search's.

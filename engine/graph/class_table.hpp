@@ -90,6 +90,8 @@ class ClassTable {
     for (std::uint32_t lane = shard * kinds(); lane < (shard + 1) * kinds(); ++lane)
       for (std::uint32_t at = 0; at < ids_.used(lane); ++at) visit(ClassId(ids_.id(lane, at)));
   }
+  // The blocks of ids, for loops that several threads share.
+  [[nodiscard]] const ShardedIds& ids() const { return ids_; }
   // One more than the largest id: for columns by class.
   [[nodiscard]] std::size_t bound() const { return ids_.bound(); }
   [[nodiscard]] std::size_t count() const {

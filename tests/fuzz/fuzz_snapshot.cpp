@@ -70,24 +70,28 @@ SearchState state_from(Bytes bytes) {
   const GraphSizes& sizes = share.sizes;
   for (std::uint64_t c = 0; c < sizes.classes; ++c) {
     share.class_name.push_back(bytes.next() % 4 << 48 | bytes.next());
-    share.class_value.push_back(bytes.next() % 2 == 0 ? GraphShare::kNoValue : bytes.below(sizes.values));
-    share.class_data_stamp.push_back(static_cast<std::uint32_t>(bytes.next()));
+    const std::uint64_t value = bytes.next() % 2 == 0 ? GraphShare::kNoValue : 1 + bytes.below(sizes.values);
+    const std::uint64_t stamp = bytes.next();
+    if (!share.has_data()) continue;
+    share.class_value.push_back(value);
+    share.class_data_stamp.push_back(stamp);
   }
-  for (std::uint64_t v = 0; v < sizes.values; ++v) share.value_begin.push_back(bytes.below(sizes.words));
-  std::ranges::sort(share.value_begin);  // or read_snapshot() has refused it
+  std::vector<std::uint64_t> begins;
+  for (std::uint64_t v = 0; v < sizes.values; ++v) begins.push_back(bytes.below(sizes.words));
+  std::ranges::sort(begins);  // or read_snapshot() has refused them
+  for (const std::uint64_t begin : begins) share.value_begin.push_back(begin);
   for (std::uint64_t w = 0; w < sizes.words; ++w) share.word.push_back(static_cast<std::int64_t>(bytes.next()));
   const bool is_careless = bytes.next() == 255;
   for (std::uint64_t r = 0; r < sizes.rows; ++r) {
-    share.row_symbol.push_back(static_cast<std::uint32_t>(bytes.next() % (symbols + (is_careless ? 1 : 0))));
+    share.row_symbol.push_back(bytes.next() % (symbols + (is_careless ? 1 : 0)));
     share.row_class.push_back(is_careless || sizes.classes == 0 ? bytes.next() : bytes.next() % sizes.classes);
-    share.row_stamp.push_back(static_cast<std::uint32_t>(bytes.next() % 5));
-    share.row_child_begin.push_back(share.child.size());
+    share.row_stamp.push_back(bytes.next() % 5);
     const std::uint64_t arity = share.row_symbol[r] < symbols ? state.symbols[share.row_symbol[r]].arity : 0;
     for (std::uint64_t k = 0; k < arity; ++k)
       share.child.push_back(is_careless || sizes.classes == 0 ? bytes.next() : bytes.next() % sizes.classes);
   }
   share.sizes.children = share.child.size() + (is_careless ? bytes.next() % 2 : 0);
-  share.child.resize(share.sizes.children, 0);
+  while (share.child.size() < share.sizes.children) share.child.push_back(0);
   if (bytes.next() % 2 == 0) state.roots.push_back(bytes.below(sizes.classes));
   state.rules = {{"r", static_cast<std::uint32_t>(bytes.next()), static_cast<std::uint32_t>(bytes.next()), 1}};
   own_everything(share);
@@ -104,7 +108,7 @@ std::string taken_up(const SearchState& whole, int ranks) {
     const RuleSet rules = parse_rules(kRules, "rules", language, symbols, {});
     Search search(exchange, language, symbols, rules.rules, {});
     SearchState state = whole;
-    keep_even_share(state.share, exchange.rank(), exchange.size());
+    keep_even_share(state, exchange.rank(), exchange.size());
     try {
       (void)import_state(search, std::move(state));
     } catch (const Error& error) {

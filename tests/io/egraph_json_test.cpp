@@ -41,7 +41,7 @@ std::string imported_digest(const std::string& text, int ranks) {
   LocalWorld(ranks).run([&](Exchange& exchange) {
     EgraphFile file = parsed(text);
     const GraphSizes sizes = file.state.share.sizes;
-    keep_even_share(file.state.share, exchange.rank(), exchange.size());
+    keep_even_share(file.state, exchange.rank(), exchange.size());
     const TermLanguage language;
     SymbolTable symbols;
     const std::vector<Rule> none;
@@ -87,7 +87,7 @@ TEST(EgraphJson, RulesGoOnAsIfTheEgraphHadNeverLeft) {
     LocalWorld(ranks).run([&](Exchange& exchange) {
       MathSearch math(exchange);
       EgraphFile file = parsed(text);
-      keep_even_share(file.state.share, exchange.rank(), exchange.size());
+      keep_even_share(file.state, exchange.rank(), exchange.size());
       (void)import_state(math.search, std::move(file.state));
       math.search.iterate();
       math.search.iterate();
@@ -103,12 +103,9 @@ TEST(EgraphJson, AttributesReadBack) {
   state.roots = {1};
   GraphShare& share = state.share;
   share.class_name = {1, 2};
-  share.class_value = {GraphShare::kNoValue, GraphShare::kNoValue};
-  share.class_data_stamp = {0, 0};
   share.row_symbol = {0, 1};
   share.row_class = {0, 1};
   share.row_stamp = {0, 0};
-  share.row_child_begin = {0, 0};
   share.child = {0};
   share.sizes = {2, 0, 0, 2, 1};
   own_everything(share);
@@ -138,14 +135,13 @@ TEST(EgraphJson, TypesAndCostsOfTensors) {
   state.symbols = {{OperatorId(), Name("access-tensor"), 0, {Value::name(Name("data"))}}};
   GraphShare& share = state.share;
   share.class_name = {7};
-  share.class_value = {0};
+  share.class_value = {1};
   share.class_data_stamp = {0};
   share.value_begin = {0};
   share.word = data;
   share.row_symbol = {0};
   share.row_class = {0};
   share.row_stamp = {0};
-  share.row_child_begin = {0};
   share.sizes = {1, 1, data.size(), 1, 0};
   own_everything(share);
   const std::string text = json_of(state, language);

@@ -23,6 +23,19 @@ void rewrite(const std::string& from, const std::string& to, Change change) {
   write_snapshot(to, snapshot.origin, snapshot.state, exchange);
 }
 
+// Adds data that one e-class, the fourth, may have.
+void describe_class(Snapshot& snapshot, std::uint64_t value, std::uint64_t stamp) {
+  GraphShare& share = snapshot.state.share;
+  share.value_begin = {0};
+  share.word = {77};
+  share.sizes.values = share.sizes.words = 1;
+  for (std::uint64_t c = 0; c < share.sizes.classes; ++c) {
+    share.class_value.push_back(c == 3 ? value : GraphShare::kNoValue);
+    share.class_data_stamp.push_back(c == 3 ? stamp : 0);
+  }
+  own_everything(share);
+}
+
 class Difference : public testing::Test {
  protected:
   Difference() { save_math(a_, 1, 5); }
@@ -84,7 +97,7 @@ TEST_F(Difference, NamesStayUntilClassesAreMerged) {
   save_math(b_, 2, 7);
   const SnapshotDifference difference = compare();
   EXPECT_EQ(difference.identity, ClassIdentity::kName);
-  const std::vector<std::uint64_t> later = read_whole_snapshot(b_).state.share.class_name;
+  const std::vector<std::uint64_t> later = read_whole_snapshot(b_).state.share.class_name.values();
   const auto old = std::ranges::count_if(later, [](std::uint64_t name) { return ClassTable::birth(name) <= 5; });
   EXPECT_EQ(difference.classes.both, static_cast<std::uint64_t>(old));
 }
@@ -94,10 +107,9 @@ TEST_F(Difference, OneENodeMore) {
     SearchState& state = snapshot.state;
     state.symbols.push_back({OperatorId(), Name("fresh"), 1, {}});
     GraphShare& share = state.share;
-    share.row_symbol.push_back(static_cast<std::uint32_t>(state.symbols.size() - 1));
+    share.row_symbol.push_back(state.symbols.size() - 1);
     share.row_class.push_back(share.row_class.back());
     share.row_stamp.push_back(1);
-    share.row_child_begin.push_back(share.child.size());
     share.child.push_back(0);
     ++share.sizes.rows;
     ++share.sizes.children;
@@ -113,8 +125,11 @@ TEST_F(Difference, OneENodeMore) {
 
 TEST_F(Difference, WhatIsNotTheEgraphIsComparedToo) {
   EXPECT_THAT(after([](Snapshot& s) { ++s.state.rules[2].seen; }), ElementsAre("schedule of the rules"));
-  EXPECT_THAT(after([](Snapshot& s) { ++s.state.share.row_stamp[3]; }), ElementsAre("when e-nodes became new"));
-  EXPECT_THAT(after([](Snapshot& s) { s.state.share.class_data_stamp[3] = 1; }), ElementsAre("e-class data"));
+  EXPECT_THAT(after([](Snapshot& s) { s.state.share.row_stamp.set(3, 1 + s.state.share.row_stamp[3]); }),
+              ElementsAre("when e-nodes became new"));
+  EXPECT_THAT(after([](Snapshot& s) { describe_class(s, 0, 0); }), IsEmpty());
+  EXPECT_THAT(after([](Snapshot& s) { describe_class(s, 0, 1); }), ElementsAre("e-class data"));
+  EXPECT_THAT(after([](Snapshot& s) { describe_class(s, 1, 0); }), ElementsAre("e-class data"));
   EXPECT_THAT(after([](Snapshot& s) { ++s.state.iterations[2].rules[0].matches; }),
               ElementsAre("counts of the iterations"));
   EXPECT_THAT(after([](Snapshot& s) { s.origin.rules_digest = "other"; }), ElementsAre("rules"));
@@ -132,7 +147,8 @@ TEST_F(Difference, WhatIsNotTheEgraphIsComparedToo) {
 TEST_F(Difference, OfAnotherSearchClassesAreKnownByTheirTerms) {
   rewrite(a_, b_, [](Snapshot& s) {
     s.origin.rules_digest = "other";
-    for (std::uint64_t& name : s.state.share.class_name) name = name * 5 + 1;
+    NarrowColumn& name = s.state.share.class_name;
+    for (std::uint64_t c = 0; c < name.size(); ++c) name.set(c, name[c] * 5 + 1);
   });
   const SnapshotDifference difference = compare();
   EXPECT_EQ(difference.identity, ClassIdentity::kLowestTerm);
@@ -145,7 +161,7 @@ TEST_F(Difference, WhatIsNotASnapshotIsRefused) {
   write_bytes(b_, "something else\n");
   EXPECT_THROW((void)compare(), Error);
   // Whole, but of nonsense: an index that points nowhere.
-  rewrite(a_, b_, [](Snapshot& s) { s.state.share.child[5] = s.state.share.sizes.classes; });
+  rewrite(a_, b_, [](Snapshot& s) { s.state.share.child.set(5, s.state.share.sizes.classes); });
   try {
     (void)compare();
     FAIL();

@@ -12,18 +12,17 @@ namespace tessera {
 inline SearchState join_states(const std::vector<SearchState>& shares) {
   SearchState whole = shares.front();
   GraphShare& all = whole.share;
-  const auto append = [](auto& column, const auto& more) { column.insert(column.end(), more.begin(), more.end()); };
+  const auto append = [](NarrowColumn& column, const NarrowColumn& more) { column.append(more); };
   for (std::size_t r = 1; r < shares.size(); ++r) {
     const GraphShare& share = shares[r].share;
     append(all.class_name, share.class_name);
     append(all.class_value, share.class_value);
     append(all.class_data_stamp, share.class_data_stamp);
     append(all.value_begin, share.value_begin);
-    append(all.word, share.word);
+    all.word.insert(all.word.end(), share.word.begin(), share.word.end());
     append(all.row_symbol, share.row_symbol);
     append(all.row_class, share.row_class);
     append(all.row_stamp, share.row_stamp);
-    append(all.row_child_begin, share.row_child_begin);
     append(all.child, share.child);
   }
   own_everything(all);
@@ -32,7 +31,7 @@ inline SearchState join_states(const std::vector<SearchState>& shares) {
 
 inline SearchState cut_state(const SearchState& whole, int rank, int ranks) {
   SearchState state = whole;
-  keep_even_share(state.share, rank, ranks);
+  keep_even_share(state, rank, ranks);
   return state;
 }
 
