@@ -19,6 +19,7 @@ namespace tessera {
 namespace {
 
 constexpr double kGrowth = 10;  // how much longer than an iteration the next may well be
+constexpr std::uint64_t kLeastOfCopies = 4;  // an e-graph is more than so many times as large as its copy
 constexpr int kInputCode = static_cast<int>(ErrorCode::kInput);
 
 struct ControlFile {
@@ -222,19 +223,25 @@ void SnapshotKeeper::within_iteration() {
   if (busy == 0) look_after(false);
 }
 
+// The copy is made while the last snapshot may still be on its way, unless memory is short: a copy is far smaller than
+// what it is of.
 void SnapshotKeeper::take() {
   const std::uint32_t iteration = search_->partition().graph.iteration;
   if (writing_ && tried_ == iteration) return;
-  look_after(true);
-  if (saved_ && *saved_ == iteration) return;
-  tried_ = iteration;
-  last_ = Clock::now();
+  if (!writing_ && saved_ && *saved_ == iteration) return;
   RunStatus::of_process().enter(iteration, "snapshot");
+  const std::uint64_t used = resident_bytes();
+  const std::uint64_t limit = resources_.memory_limit_bytes;
+  if (writing_ && limit > 0 && used + used / kLeastOfCopies > limit) writing_->wait_for_memory();
   try {
     SearchState state = export_state(*search_, roots_);
     if (progress_) state.progress = progress_();
+    look_after(true);
+    tried_ = iteration;
+    last_ = Clock::now();
     begin_writing(snapshot_path(options_.snapshot.string(), iteration), std::move(state));
   } catch (const Error& error) {
+    tried_ = iteration;
     warn_of(error, iteration);
   }
   RunStatus::of_process().enter(iteration, "");

@@ -1,7 +1,13 @@
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
 #include <bit>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <sstream>
+#include <string_view>
 
 #include "engine/base/error.hpp"
 #include "io/egraph_json.hpp"
@@ -12,30 +18,37 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json attribute_json(const Value& value) {
-  const auto numbers = [](std::span<const std::int64_t> items) { return std::vector(items.begin(), items.end()); };
-  Json json = Json::object();
+// A text as JSON. The common case, of nothing that would have to be escaped, needs no library.
+std::string quoted(Name name) {
+  const std::string_view text = name.text();
+  const auto is_plain = [](char c) { return c >= ' ' && c < 127 && c != '"' && c != '\\'; };
+  if (std::ranges::all_of(text, is_plain)) return fmt::format("\"{}\"", text);
+  return Json(std::string(text)).dump();
+}
+
+void append_attribute(const Value& value, std::string& text) {
+  const auto out = std::back_inserter(text);
+  const auto join = [](std::span<const std::int64_t> numbers) { return fmt::join(numbers, ","); };
   switch (value.kind) {
     case ValueKind::kInt:
-      json["int"] = value.as_int();
+      fmt::format_to(out, R"({{"int":{}}})", value.as_int());
       break;
     case ValueKind::kName:
-      json["name"] = std::string(value.as_name().text());
+      fmt::format_to(out, R"({{"name":{}}})", quoted(value.as_name()));
       break;
     case ValueKind::kShape:
-      json["shape"] = numbers(value.dims());
+      fmt::format_to(out, R"({{"shape":[{}]}})", join(value.dims()));
       break;
     case ValueKind::kList:
-      json["list"] = numbers(value.dims());
+      fmt::format_to(out, R"({{"list":[{}]}})", join(value.dims()));
       break;
     case ValueKind::kAccessShape:
-      json["access_shape"] = {numbers(value.shape_dims()), numbers(value.item_dims())};
+      fmt::format_to(out, R"({{"access_shape":[[{}],[{}]]}})", join(value.shape_dims()), join(value.item_dims()));
       break;
     case ValueKind::kLiteral:
-      json["literal_bits"] = std::bit_cast<std::uint64_t>(value.as_literal());
+      fmt::format_to(out, R"({{"literal_bits":{}}})", std::bit_cast<std::uint64_t>(value.as_literal()));
       break;
   }
-  return json;
 }
 
 Value parse_attribute(const Json& json) {
@@ -55,22 +68,29 @@ Value parse_attribute(const Json& json) {
   throw Error(ErrorCode::kInput, "found an attribute of kind '" + kind + "'");
 }
 
-Json record_json(const IterationRecord& record) {
-  Json phases = Json::array();
-  for (std::size_t p = 0; p < kPhases; ++p)
-    phases.push_back({{"name", phase_name(static_cast<Phase>(p))},
-                      {"seconds", record.phases[p].seconds},
-                      {"supersteps", record.phases[p].supersteps}});
-  Json rules = Json::array();
-  for (const RuleRecord& rule : record.rules)
-    rules.push_back({{"active", rule.active},
-                     {"put_aside", rule.put_aside},
-                     {"matches", rule.matches},
-                     {"unions", rule.unions},
-                     {"seconds", rule.seconds}});
-  return {{"iteration", record.iteration}, {"enodes", record.enodes},   {"eclasses", record.eclasses},
-          {"visited", record.visited},     {"rekeyed", record.rekeyed}, {"changed", record.changed},
-          {"seconds", record.seconds},     {"phases", phases},          {"rules", rules}};
+const char* truth(bool value) { return value ? "true" : "false"; }
+
+// A line. By hand as well: there is one for every rule of every iteration.
+void append_record(const IterationRecord& record, std::string& text) {
+  const auto out = std::back_inserter(text);
+  fmt::format_to(out, R"({{"iteration":{},"enodes":{},"eclasses":{},"visited":{},"rekeyed":{},"changed":{},)",
+                 record.iteration, record.enodes, record.eclasses, record.visited, record.rekeyed,
+                 truth(record.changed));
+  fmt::format_to(out, R"("seconds":{:.9f},"phases":[)", record.seconds);
+  const char* between = "";
+  for (std::size_t p = 0; p < kPhases; ++p) {
+    fmt::format_to(out, R"({}{{"name":"{}","seconds":{:.9f},"supersteps":{}}})", between,
+                   phase_name(static_cast<Phase>(p)), record.phases[p].seconds, record.phases[p].supersteps);
+    between = ",";
+  }
+  text += "],\"rules\":[";
+  between = "";
+  for (const RuleRecord& rule : record.rules) {
+    fmt::format_to(out, R"({}{{"active":{},"put_aside":{},"matches":{},"unions":{},"seconds":{:.9f}}})", between,
+                   truth(rule.active), truth(rule.put_aside), rule.matches, rule.unions, rule.seconds);
+    between = ",";
+  }
+  text += "]}";
 }
 
 IterationRecord parse_record(const Json& json) {
@@ -121,8 +141,6 @@ std::string snapshot_header_json(const SnapshotOrigin& origin, const SearchState
                      {"seen", rule.seen},
                      {"aside_until", rule.aside_until},
                      {"times_aside", rule.times_aside}});
-  Json iterations = Json::array();
-  for (const IterationRecord& record : state.iterations) iterations.push_back(record_json(record));
   const GraphSizes& sizes = state.share.sizes;
   const Json header = {{"program", origin.program},
                        {"arguments", origin.arguments},
@@ -141,9 +159,18 @@ std::string snapshot_header_json(const SnapshotOrigin& origin, const SearchState
                          {"children", sizes.children}}},
                        {"roots", state.roots},
                        {"progress", state.progress},
-                       {"rules", rules},
-                       {"iterations", iterations}};
-  return header.dump(1) + "\n";
+                       {"rules", rules}};
+  std::string text = header.dump(1);
+  text.resize(text.size() - 2);  // without the last line
+  text += ",\n \"iterations\": [";
+  const char* between = "\n  ";
+  for (const IterationRecord& record : state.iterations) {
+    text += between;
+    append_record(record, text);
+    between = ",\n  ";
+  }
+  text += "\n ]\n}\n";
+  return text;
 }
 
 void parse_snapshot_header(const std::string& text, const std::string& file, Snapshot& snapshot) {
@@ -177,7 +204,11 @@ void parse_snapshot_header(const std::string& text, const std::string& file, Sna
   });
 }
 
-std::string attribute_text(const Value& value) { return attribute_json(value).dump(); }
+std::string attribute_text(const Value& value) {
+  std::string text;
+  append_attribute(value, text);
+  return text;
+}
 
 Value parse_attribute_text(const std::string& text) {
   try {
@@ -187,16 +218,20 @@ Value parse_attribute_text(const std::string& text) {
   }
 }
 
+// Written out by hand: a network's search has thousands of symbols, and JSON objects of them would cost more than all
+// else that is text.
 std::string symbols_text(const std::vector<Symbol>& symbols) {
   std::string text;
+  const auto out = std::back_inserter(text);
   for (const Symbol& symbol : symbols) {
-    Json attributes = Json::array();
-    for (const Value& value : symbol.attributes) attributes.push_back(attribute_json(value));
-    Json json = Json::object();
-    json["operator"] = std::string(symbol.name.text());
-    json["arity"] = symbol.arity;
-    json["attributes"] = std::move(attributes);
-    text += json.dump() + "\n";
+    fmt::format_to(out, R"({{"operator":{},"arity":{},"attributes":[)", quoted(symbol.name), symbol.arity);
+    const char* between = "";
+    for (const Value& value : symbol.attributes) {
+      text += between;
+      between = ",";
+      append_attribute(value, text);
+    }
+    text += "]}\n";
   }
   return text;
 }

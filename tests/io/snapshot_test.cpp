@@ -216,7 +216,7 @@ bool thorough() { return std::getenv("TESSERA_THOROUGH") != nullptr; }
 TEST(Snapshot, EveryCutIsDetected) {
   const TemporaryFolder folder;
   const std::string path = folder.file("s.h5");
-  save_math(path, 2, kBefore + 1);
+  save_math(path, 2, kBefore + 3);
   const std::string good = bytes_of(path);
   EXPECT_EQ(refusal(path), "");
   const std::size_t step = 1;
