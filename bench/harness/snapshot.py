@@ -1,10 +1,13 @@
 """Measures what snapshots cost a search, and how fast they get to disk, and prints both against their targets.
 
-    snapshot.sh [--rows KEY,...] [--repetitions N] [--quick] [--folder DIR] [--mib N] [--json FILE] [--no-build]
+    snapshot.sh [--rows KEY,...] [--layouts KEY,...] [--repetitions N] [--parts] [--quick] [--folder DIR] [--mib N]
+                [--json FILE] [--no-build]
 
 Cost: whole runs of the program, from start to exit, with a snapshot every 5 iterations and without, in turn; the ratio
-of the two, formed within a round, is at most 1.05. Rate: a snapshot with all that belongs to one (checksums, seal, onto
-disk) against one rank that writes the same columns with plain HDF5 and flushes the file; at least half as fast.
+of the two, formed within a round, is at most 1.05. What plain writing and fsync of as many bytes as the newest snapshot
+has takes in the same folder is told beside: no snapshot gets there faster.
+Rate: a snapshot with all that belongs to one (checksums, seal, onto disk) against one rank that writes the same columns
+with plain HDF5 and flushes the file; at least half as fast.
 Medians over the rounds, and [least .. greatest]; a first round warms up. The processor time that goes into either run
 is told beside: on a machine that has other things to do it is steadier than time by the clock.
 Exit codes: 0 every target was met, 1 some was missed, 2 bad options or nothing to run.
@@ -28,7 +31,7 @@ from workload import ROOT, build_folder
 
 MOST_COST = 1.05
 LEAST_RATE = 0.5
-REPETITIONS = 5
+REPETITIONS = 9
 HEAVY_REPETITIONS = 3
 LAYOUTS = {"one": "one thread", "two": "two threads", "ranks": "two ranks x one thread"}
 SEARCHES = {
@@ -38,6 +41,8 @@ SEARCHES = {
 }
 TITLES = {"mobilenet": "MobileNet on 16x16", "math11": "math, 11 iterations", "math12": "math, 12 iterations"}
 EVERY = 5
+NEVER = 1000000  # iterations: only the first and the last snapshot are taken
+PIECE = 4 << 20
 
 
 @dataclasses.dataclass
@@ -79,28 +84,52 @@ def one_run(command, folder):
             "processor": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime}
 
 
-def cost_round(search, layout, number, build, parent):
-    """One run without snapshots and one with them; which goes first changes from round to round."""
+def plain_write(folder, size):
+    """Seconds that writing so many bytes to a file in the folder takes until they are on disk."""
+    piece = os.urandom(PIECE)
+    begin = time.monotonic()
+    with open(pathlib.Path(folder) / "plain", "wb", buffering=0) as file:
+        while size > 0:
+            size -= file.write(piece[:size])
+        os.fsync(file.fileno())
+    return time.monotonic() - begin
+
+
+def cost_round(search, layout, number, options, build):
+    """Runs without snapshots and with them; which goes first changes from round to round."""
     command = prefix_of(layout) + [build / "bin" / "tessera", *SEARCHES[search], "--quiet", "--threads",
                                    "2" if layout == "two" else "1"]
+    kinds = {"plain": [], "kept": ["--snapshot", "kept", "--every-iterations", str(EVERY)]}
+    if options.parts:
+        kinds["last"] = ["--snapshot", "kept", "--every-iterations", str(NEVER)]
     result = {}
-    for kind in ("plain", "kept") if number % 2 == 0 else ("kept", "plain"):
-        with tempfile.TemporaryDirectory(prefix="tessera-snapshot-", dir=parent) as folder:
-            more = ["--snapshot", "kept", "--every-iterations", str(EVERY)] if kind == "kept" else []
-            result[kind] = one_run(command + more, folder)
+    for kind in list(kinds) if number % 2 == 0 else reversed(kinds):
+        with tempfile.TemporaryDirectory(prefix="tessera-snapshot-", dir=options.folder) as folder:
+            result[kind] = one_run(command + kinds[kind], folder)
             if kind == "kept":
-                result["bytes"] = sum(file.stat().st_size for file in (pathlib.Path(folder) / "kept").glob("*.h5"))
+                sizes = [file.stat().st_size for file in sorted((pathlib.Path(folder) / "kept").glob("*.h5"))]
+                result["bytes"] = sum(sizes)
+                result["newest"] = sizes[-1]
+                result["plain_write"] = plain_write(folder, sizes[-1])
     return result
 
 
 def cost_line(search, layout, rounds):
     ratios = [one["kept"]["seconds"] / one["plain"]["seconds"] for one in rounds]
     processor = statistics.median(one["kept"]["processor"] / one["plain"]["processor"] for one in rounds)
-    plain = statistics.median(one["plain"]["seconds"] for one in rounds)
+
+    def middle(value_of):
+        return statistics.median(value_of(one) for one in rounds)
+
+    beside = [f"processor time {processor:.3f}", f"a run takes {middle(lambda one: one['plain']['seconds']):.2f} s",
+              f"{middle(lambda one: one['bytes']) / 1e6:.0f} MB kept",
+              f"plain writing of the newest's {middle(lambda one: one['newest']) / 1e6:.0f} MB takes "
+              f"{middle(lambda one: one['plain_write']):.3f} s"]
+    if "last" in rounds[0]:
+        last = middle(lambda one: one["last"]["seconds"] / one["plain"]["seconds"])
+        beside.insert(0, f"{last:.3f} without the periodic ones")
     return Line(f"{TITLES[search]}, {LAYOUTS[layout]}", f"<= {MOST_COST:g}", ratios,
-                statistics.median(ratios) <= MOST_COST,
-                f"processor time {processor:.3f}; a run takes {plain:.2f} s; "
-                f"{statistics.median(one['bytes'] for one in rounds) / 1e6:.0f} MB kept")
+                statistics.median(ratios) <= MOST_COST, "; ".join(beside))
 
 
 def rate_line(layout, said):
@@ -120,7 +149,7 @@ def measure_cost(search, layout, options, build):
     rounds = []
     wanted = options.repetitions or (HEAVY_REPETITIONS if search == "math12" else REPETITIONS)
     for number in range(-1, wanted):
-        one = cost_round(search, layout, number, build, options.folder)
+        one = cost_round(search, layout, number, options, build)
         say(f"  {TITLES[search]}, {LAYOUTS[layout]}, {'warm-up' if number < 0 else number + 1}: "
             f"{one['plain']['seconds']:.2f} s without, {one['kept']['seconds']:.2f} s with")
         if number >= 0:
@@ -143,6 +172,7 @@ def parse(arguments):
                         help=f"only these: {', '.join(LAYOUTS)}")
     parser.add_argument("--repetitions", metavar="N", type=int, default=0,
                         help=f"of every row (default {REPETITIONS}; {HEAVY_REPETITIONS} of math12)")
+    parser.add_argument("--parts", action="store_true", help="tell what the last snapshot alone costs, by a third run")
     parser.add_argument("--quick", action="store_true", help="leave out math to 12 iterations")
     parser.add_argument("--folder", metavar="DIR", help="where the snapshots go (default: the system's for temporary "
                                                         "files, which may be no disk at all)")
