@@ -15,7 +15,7 @@ void ask_for_huge_pages(std::byte* memory, std::uint64_t bytes) {
   const auto at = reinterpret_cast<std::uintptr_t>(memory);
   const std::uintptr_t begin = (at + kHugePage - 1) & ~(kHugePage - 1);
   const std::uintptr_t end = (at + bytes) & ~(kHugePage - 1);
-  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // a wish, no more
+  if (begin < end) ::madvise(memory + (begin - at), end - begin, MADV_HUGEPAGE);  // a wish, no more
 }
 
 }  // namespace

@@ -77,9 +77,10 @@ class Sweep:
         yield "foreign", "zeros", bytes(size), other
         yield "foreign", "another program's HDF5 file", b"\x89HDF\r\n\x1a\n" + bytes(size), other
         yield "foreign", "a snapshot without its seal", self.good[SEAL:], other
-        for version in (0, 2, 17):
-            yield ("version", f"format {version}", self.good.replace(b"format 1\n", b"format %d\n" % version, 1),
-                   f"found a snapshot of format {version}, expected format 1")
+        own = int(re.search(rb"^format (\d+)$", self.good[:SEAL], re.MULTILINE).group(1))
+        for version in (own + 1, own - 1, 0, 17):
+            yield ("version", f"format {version}", self.good.replace(b"format %d\n" % own, b"format %d\n" % version, 1),
+                   f"found a snapshot of format {version}, expected format {own}")
         yield "foreign", "a folder", None, "found something that is not a file"
 
     def flip(self, at, bit):
