@@ -13,7 +13,8 @@ import snapshot
 
 
 def cost_round(plain, kept):
-    return {"plain": {"seconds": plain, "processor": plain}, "kept": {"seconds": kept, "processor": kept}, "bytes": 9e6}
+    return {"plain": {"seconds": plain, "processor": plain}, "kept": {"seconds": kept, "processor": kept}, "bytes": 9e6,
+            "newest": 4e6, "plain_write": 0.25}
 
 
 class Verdicts(unittest.TestCase):
@@ -22,6 +23,10 @@ class Verdicts(unittest.TestCase):
         line = snapshot.cost_line("math11", "one", steady)
         self.assertTrue(line.met)
         self.assertIn("1.040 [1.040 .. 2.000]  pass", line.text(9))
+        self.assertIn("plain writing of the newest's 4 MB takes 0.250 s", line.beside)
+        self.assertNotIn("periodic", line.beside)
+        parts = [one | {"last": {"seconds": 1.03 * one["plain"]["seconds"]}} for one in steady]
+        self.assertIn("1.030 without the periodic ones", snapshot.cost_line("math11", "one", parts).beside)
         self.assertFalse(snapshot.cost_line("math11", "one", [cost_round(1.0, 1.06)] * 3).met)
 
     def test_half_the_rate_of_plain_hdf5_is_enough(self):
