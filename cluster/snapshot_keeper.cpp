@@ -18,7 +18,7 @@
 namespace tessera {
 namespace {
 
-constexpr double kGrowth = 10;  // how much longer than an iteration the next may well be
+constexpr double kGrowth = 10;               // how much longer than an iteration the next may well be
 constexpr std::uint64_t kLeastOfCopies = 4;  // an e-graph is more than so many times as large as its copy
 constexpr int kInputCode = static_cast<int>(ErrorCode::kInput);
 
