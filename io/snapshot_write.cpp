@@ -140,7 +140,10 @@ void flush_folder(const std::string& file) {
 
 SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, SearchState state,
                              Exchange& exchange, const SnapshotAccess* access)
-    : path_(path), temporary_(path + ".tmp"), exchange_(exchange), state_(std::move(state)) {
+    : path_(path),
+      temporary_(path + ".tmp"),
+      exchange_(exchange.size() == 1 ? own_ : exchange),
+      state_(std::move(state)) {
   held_bytes_ = copied_bytes(state_.share);
   if (alone()) {
     stage_ = Stage::kSeal;

@@ -16,6 +16,7 @@
 #include "io/snapshot.hpp"
 #include "io/snapshot_blocks.hpp"
 #include "io/snapshot_layout.hpp"
+#include "partition/local_exchange.hpp"
 
 namespace tessera {
 
@@ -63,7 +64,8 @@ class SnapshotWrite {
 
   std::string path_;
   std::string temporary_;
-  Exchange& exchange_;
+  SoloExchange own_;    // a lone rank's thread takes no part in the search's exchange, which counts its calls
+  Exchange& exchange_;  // or own_
   Stage stage_ = Stage::kBlocks;
 
   // The thread's while it is at work.
