@@ -1,8 +1,11 @@
 // tessera: reads its options, joins the job's ranks, runs one command, and turns the outcome into an exit code.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "cluster/log.hpp"
@@ -11,13 +14,26 @@
 #include "cluster/options.hpp"
 #include "cluster/run_loop.hpp"
 #include "cluster/run_status.hpp"
+#include "cluster/signals.hpp"
 #include "cluster/snapshot_command.hpp"
 #include "cluster/world.hpp"
 #include "io/snapshot.hpp"
 
+namespace {
+
+// Whether the command may have a search that can be interrupted. Known before options are read, which needs the ranks.
+bool may_keep_snapshots(std::span<char* const> arguments) {
+  return std::ranges::any_of(arguments, [](const std::string_view argument) {
+    return argument == "resume" || argument.starts_with("--snapshot");
+  });
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace tessera;
   try {
+    if (may_keep_snapshots(std::span(argv, static_cast<std::size_t>(argc)))) note_early_signals();
     MpiSession session(argc, argv);
     const std::variant<Options, ExitRequest> parsed = parse_options(argc, argv);
     if (const auto* exit = std::get_if<ExitRequest>(&parsed)) {

@@ -60,6 +60,10 @@ SignalWatch::~SignalWatch() {
 
 unsigned SignalWatch::take() { return requests.exchange(0); }
 
+void note_early_signals() {
+  for (const int signal : {SIGUSR1, SIGUSR2}) install(signal, note);
+}
+
 void catch_termination() {
   catching = true;
   if (!watching) install(SIGTERM, note_only);

@@ -27,6 +27,10 @@ class SignalWatch {
   bool installed_ = false;
 };
 
+// Takes note of SIGUSR1 and SIGUSR2 ahead of the first SignalWatch, which then finds them: ranks take a while to find
+// each other, a batch system's clock runs meanwhile, and either signal would end the process.
+void note_early_signals();
+
 // SIGTERM where no SignalWatch is: noted first and heeded a moment later, so that whoever watches the ranks can still
 // say why it came (mpirun sends it to all when one rank has died). From one call to the other; before a SignalWatch
 // begins and after it ended.

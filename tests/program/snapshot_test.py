@@ -323,14 +323,14 @@ class Look(SnapshotTest):
 class Asked(SnapshotTest):
     """What users and batch systems ask of a search that runs."""
 
-    def start(self, arguments, ranks=None):
+    def start(self, arguments, ranks=None, ready=None):
         own = [os.path.abspath(PROGRAM), *arguments]
         self.log = open(self.folder / "log", "w+", encoding="utf-8")
         self.addCleanup(self.log.close)
         process = subprocess.Popen(own if ranks is None else [MPIEXEC, "-np", str(ranks), *own], cwd=self.folder,
                                    stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
         self.addCleanup(process.kill)
-        self.wait_for(lambda: self.snapshot(0).exists(), process)
+        self.wait_for((lambda: ready(process)) if ready else self.snapshot(0).exists, process)
         return process
 
     def wait_for(self, condition, process):
@@ -357,6 +357,17 @@ class Asked(SnapshotTest):
             self.expect_stopped(process)
             for path in (self.folder / "kept").iterdir():
                 path.unlink()
+
+    def test_a_signal_counts_while_the_program_still_starts(self):
+        def catches_it(process):
+            status = pathlib.Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+            caught = int(next(line for line in status.splitlines() if line.startswith("SigCgt")).split()[1], 16)
+            return caught >> (signal.SIGUSR2 - 1) & 1
+
+        process = self.start(ENDLESS, ready=catches_it)
+        process.send_signal(signal.SIGUSR2)
+        self.assertEqual(process.wait(timeout=HANGS_AFTER_S), REQUEUE)
+        self.assertIn("snapshot-000000.h5", self.kept())
 
     def test_a_signal_to_mpirun_stops_all_ranks(self):
         process = self.start(ENDLESS, ranks=2)
