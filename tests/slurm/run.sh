@@ -29,7 +29,7 @@ if [[ -n $obstacle ]]; then
 fi
 
 # Many iterations, and a snapshot after each: half a minute or more of mostly writing, with a few hundred megabytes.
-search=(saturate math --iterations 220 --match-limit 300)
+search=(saturate math --iterations 270 --match-limit 300)
 export ROOT=$root PROGRAM=$program EVERY=1ms
 stop_all() { emulation_stop; }
 
