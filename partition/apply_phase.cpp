@@ -238,7 +238,7 @@ class ApplyPhase {
     for (std::uint32_t m = 0; m < piece.count; ++m) {
       if (m % kGroup == 0 && !partition_.alone()) prefetch_classes(piece, plan, m);
       if (build.symbol.is_none()) request.symbol = symbol_of(piece, build, m);
-      if (root != nullptr) request.target = root[m * plan.slot_count];
+      if (root != nullptr) request.target = root[std::size_t{m} * plan.slot_count];
       std::uint32_t marks = 0;
       for (std::size_t k = 0; k < arity; ++k) {
         const NodeResult kid{sources[k].at[m * sources[k].step]};  // a slot's is not marked as fresh
