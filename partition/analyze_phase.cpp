@@ -275,8 +275,8 @@ void Analysis::propose(std::span<Task> tasks) {
     for (const Finding& finding : task.of_ghosts) {
       const GlobalId id = partition_.global(finding.cls);
       const DataView words = graph_.data[finding.data];
-      partition_.outbox.put(id.home(), Proposal{id, rule_of(finding.row), static_cast<std::uint32_t>(words.size())});
-      partition_.outbox.put_all(id.home(), words);
+      partition_.outbox.put(id.home(), Proposal{id, rule_of(finding.row), static_cast<std::uint32_t>(words.size())},
+                            words);
     }
     task.of_ghosts.clear();
   }
@@ -301,8 +301,8 @@ void Analysis::put_news(Outbox& news) {
     const bool known_before = cls.value < data_stamp_.size() && data_stamp_[cls.value] == graph_.iteration;
     partition_.subscribers.for_each(cls, [&](const Subscriber& s) {
       news.put(static_cast<int>(s.rank),
-               News{GlobalId(partition_.rank(), cls), known_before ? 1U : 0U, static_cast<std::uint32_t>(data.size())});
-      news.put_all(static_cast<int>(s.rank), data);
+               News{GlobalId(partition_.rank(), cls), known_before ? 1U : 0U, static_cast<std::uint32_t>(data.size())},
+               data);
     });
   }
   changed_.clear();

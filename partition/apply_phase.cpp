@@ -106,7 +106,7 @@ class ApplyPhase {
       }
       const std::uint32_t stride = plans_[r].slot_count;
       for (const MatchOutput& out : matches_.outputs) {
-        const GrowingArray<std::uint32_t>& slots = out.slots[r];
+        const MatchSlots& slots = out.slots[r];
         const std::size_t count = slots.size() / stride;
         CHECK(count == out.count[r]);
         for (std::size_t at = 0; at < count; at += kPieceMatches)

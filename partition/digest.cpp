@@ -29,11 +29,8 @@ class LowestTerms {
     for (std::uint32_t s = 0; s < symbols.size(); ++s)
       arity_.push_back(static_cast<std::uint8_t>(symbols[SymbolId(s)].arity));
     const ShardedIds& ids = graph_.nodes.ids();
-    constexpr std::uint32_t kSize = 1U << ShardedIds::kBlockBits;
-    for (std::uint32_t shard = 0; shard < ids.shards(); ++shard)
-      for (std::uint32_t at = 0; at < ids.used(shard); at += kSize)
-        blocks_.push_back({ids.id(shard, at), std::min(kSize, ids.used(shard) - at)});
-    std::ranges::sort(blocks_, {}, &Block::first);
+    for (std::size_t n = 0; n < ids.blocks(); ++n)
+      if (const Block block = ids.block(n); block.count != 0) blocks_.push_back(block);
   }
 
   // Collective. False on all ranks if Height is too small.
@@ -82,10 +79,7 @@ class LowestTerms {
   static constexpr std::size_t kFewRows = 4096;  // fewer are not worth a second thread
   static constexpr std::size_t kGroup = 32;      // rows whose cache misses overlap
 
-  struct Block {  // consecutive ids of one shard
-    std::uint32_t first;
-    std::uint32_t count;
-  };
+  using Block = ShardedIds::Block;
   struct HeightOf {
     GlobalId cls;
     std::uint64_t height;

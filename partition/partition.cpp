@@ -177,8 +177,7 @@ void Partition::push_to_subscribers() {
     const ClassRecord& record = graph.classes[cls];
     const DataView words = record.data.is_none() ? DataView{} : graph.data[record.data];
     const GlobalId id(rank(), cls);
-    outbox.put(static_cast<int>(to), ClassNews{id, record.name, record.mask, words.size()});
-    outbox.put_all(static_cast<int>(to), words);
+    outbox.put(static_cast<int>(to), ClassNews{id, record.name, record.mask, words.size()}, words);
   };
   sort_unique(changed_);
   for (const ClassId cls : changed_)

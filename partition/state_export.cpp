@@ -22,18 +22,14 @@ class IdPieces {
   static constexpr std::size_t kBlock = std::size_t{1} << ShardedIds::kBlockBits;
   static constexpr std::size_t kBlocks = 64;  // of a piece
 
-  explicit IdPieces(const ShardedIds& ids) : ids_(ids), blocks_(ids.bound() / kBlock) {}
+  explicit IdPieces(const ShardedIds& ids) : ids_(ids), blocks_(ids.blocks()) {}
   [[nodiscard]] std::size_t count() const { return (blocks_ + kBlocks - 1) / kBlocks; }
   // Calls visit(first id, how many are used) for every block of a piece.
   template <class Visit>
   void for_each_block(std::size_t piece, Visit&& visit) const {
     const std::size_t end = std::min(blocks_, (piece + 1) * kBlocks);
-    for (std::size_t block = piece * kBlocks; block < end; ++block) {
-      const auto first = static_cast<std::uint32_t>(block * kBlock);
-      const std::size_t at = block / ids_.shards() * kBlock;
-      const std::size_t used = ids_.used(ids_.owner(first));
-      if (used > at) visit(first, static_cast<std::uint32_t>(std::min(kBlock, used - at)));
-    }
+    for (std::size_t n = piece * kBlocks; n < end; ++n)
+      if (const ShardedIds::Block block = ids_.block(n); block.count != 0) visit(block.first, block.count);
   }
 
  private:

@@ -1,7 +1,7 @@
 // The e-classes of one rank, owned here or ghosts of classes owned elsewhere: union-find, member list, parent list,
 // operator mask, name, data. Lists thread through the node table's rows and hold this rank's rows only.
-// Whether a class is a ghost can be told from its id: where there are other ranks, every other block of
-// ids is for ghosts.
+// Whether a class is a ghost can be told from its id: where there are other ranks, every other block of ids is for
+// ghosts.
 // A class's *name* is a 64-bit value that depends on nothing but the input and the rules: the iteration in which the
 // class was made (top 16 bits), then a structural hash of the node that made it. Of merged classes the one with the
 // least name leads: the oldest, which has the most parents, so the fewest rows are re-keyed; and because names do not
@@ -53,8 +53,7 @@ class ClassTable {
   }
   [[nodiscard]] static std::uint32_t birth(std::uint64_t name) { return static_cast<std::uint32_t>(name >> kHashBits); }
 
-  [[nodiscard]] std::uint32_t shards() const { return shards_; }
-  // That writes the class's record and lists.
+  // Whose owner writes the class's record and lists.
   [[nodiscard]] std::uint32_t shard_of(ClassId id) const { return ids_.owner(id.value) >> (ghost_bit_ != 0 ? 1 : 0); }
   [[nodiscard]] bool is_ghost(ClassId id) const { return (id.value & ghost_bit_) != 0; }
 

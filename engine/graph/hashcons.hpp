@@ -32,11 +32,11 @@ class Hashcons {
     const auto tag = static_cast<std::uint32_t>(hash);
     for (std::uint32_t begin = ideal(tag);; begin = (begin + kLine) & mask_) {
       const Slot* line = &(*slots_)[begin];
-      const std::uint32_t used = slots_in_use(line);
       for (std::uint32_t hits = with_tag(line, tag); hits != 0; hits &= hits - 1) {
         const RowId row(line[std::countr_zero(hits)].row - 1);
         if (!row.is_none() && same(row)) return {row, begin + static_cast<std::uint32_t>(std::countr_zero(hits)), hash};
       }
+      const std::uint32_t used = slots_in_use(line);
       if (used < kLine) return {RowId(), begin + used, hash};
     }
   }
@@ -76,7 +76,8 @@ class Hashcons {
   static constexpr std::uint32_t kLine = 64 / sizeof(Slot);
 
   // A bit for each slot of the line that holds this tag. Nothing in it branches: where in its line a row lies is
-  // anybody's guess, and a wrong guess costs more than looking at all of them. (A free slot's tag is 0.)
+  // anybody's guess, and a wrong guess costs more than looking at all of them. (A free slot may hold any tag; its row
+  // is none, and it comes after those in use.)
   [[nodiscard]] static std::uint32_t with_tag(const Slot* line, std::uint32_t tag) {
     std::uint32_t hits = 0;
 #pragma GCC unroll 8

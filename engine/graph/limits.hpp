@@ -11,7 +11,7 @@ inline constexpr std::uint32_t kMaxRows = 1U << 22;
 #else
 inline constexpr std::uint32_t kMaxRows = 1U << 30;
 #endif
-inline constexpr std::uint32_t kMaxClasses = kMaxRows;
+inline constexpr std::uint32_t kMaxClasses = kMaxRows;  // with ranks beside: half of them owned, half ghosts
 inline constexpr std::uint32_t kMaxArity = 255;
 
 }  // namespace tessera

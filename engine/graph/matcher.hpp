@@ -53,12 +53,13 @@ struct LongWalk {
   std::shared_ptr<const FittingRows> rows;
 };
 
+using MatchSlots = GrowingArray<std::uint32_t>;
+
 // Matches found by one task, a flat row of slots each; and what finding them cost.
 struct MatchOutput {
   MatchOutput(std::size_t rules, std::size_t walks, std::size_t branches)
       : slots(rules), count(rules, 0), visited(walks, 0), passed(branches, 0) {}
-  std::vector<GrowingArray<std::uint32_t>>
-      slots;                                 // per rule: count * slot_count, or fewer if the rule is over its limit
+  std::vector<MatchSlots> slots;             // per rule: count * slot_count, or fewer if the rule is over its limit
   std::vector<std::uint64_t> count;          // per rule
   std::vector<std::uint64_t> visited;        // per walk of all programs: rows looked at, a measure of work
   std::vector<std::uint64_t> passed;         // per branch of all programs: rows that met its checks and conditions

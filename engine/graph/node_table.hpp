@@ -124,7 +124,7 @@ class NodeTable {
   [[gnu::always_inline]] void prefetch(std::uint32_t shard, std::uint64_t hash) const {
     hashcons_[shard].table.prefetch(hash);
   }
-  // Second stage, once the slot is in cache: the row that the look-up will probably end at; it may hold another key.
+  // Once the slot is in cache: the row that the look-up will probably end at; it may hold another key.
   [[nodiscard]] RowId guess(std::uint32_t shard, std::uint64_t hash) const {
     return hashcons_[shard].table.guess(hash);
   }
@@ -134,11 +134,11 @@ class NodeTable {
     const Row& row = rows_[id.value];
     return row.symbol == symbol && row.kids[0] == kids[0] && row.kids[1] == kids[1];
   }
-  [[gnu::always_inline]] void prefetch_row(std::uint32_t shard, std::uint64_t hash) const {
-    const RowId row = hashcons_[shard].table.guess(hash);
-    if (!row.is_none()) __builtin_prefetch(&rows_[row.value]);
-  }
   [[gnu::always_inline]] void prefetch_row(RowId row) const { __builtin_prefetch(&rows_[row.value]); }
+  // Second stage of prefetch().
+  [[gnu::always_inline]] void prefetch_row(std::uint32_t shard, std::uint64_t hash) const {
+    if (const RowId row = guess(shard, hash); !row.is_none()) prefetch_row(row);
+  }
   // Adds a row where look_up() did not find it; links are left to the caller. The caller has reserved room.
   RowId insert(std::uint32_t shard, const HashconsSlot& slot, SymbolId symbol, std::span<const std::uint32_t> kids,
                ClassId cls, std::uint32_t stamp) {

@@ -44,14 +44,26 @@ class ShardedIds {
   [[nodiscard]] std::uint32_t id(std::uint32_t shard, std::uint32_t at) const {
     return (((at >> kBlockBits) << shard_bits_ | shard) << kBlockBits) | (at & ((1U << kBlockBits) - 1));
   }
-  // Calls visit(id) for every id that is used, in order: block by block, whosever it is.
+  // Consecutive ids that are used, of one shard.
+  struct Block {
+    std::uint32_t first;
+    std::uint32_t count;
+  };
+  // All of them are in the blocks [0, blocks()), in order; a block may be empty.
+  [[nodiscard]] std::size_t blocks() const { return bound() >> kBlockBits; }
+  [[nodiscard]] Block block(std::size_t n) const {
+    const auto first = static_cast<std::uint32_t>(n << kBlockBits);
+    const auto at = static_cast<std::uint32_t>(n >> shard_bits_ << kBlockBits);
+    const std::uint32_t used = used_[owner(first)];
+    return {first, used > at ? std::min(used - at, 1U << kBlockBits) : 0};
+  }
+  // Calls visit(id) for every id that is used, in order.
   template <class Visit>
   void for_each(Visit&& visit) const {
-    constexpr std::uint32_t kBlock = 1U << kBlockBits;
-    const std::uint32_t most = *std::ranges::max_element(used_);
-    for (std::uint32_t begin = 0; begin < most; begin += kBlock)
-      for (std::uint32_t shard = 0; shard < shards(); ++shard)
-        for (std::uint32_t at = begin; at < std::min(begin + kBlock, used_[shard]); ++at) visit(id(shard, at));
+    for (std::size_t n = 0; n < blocks(); ++n) {
+      const Block ids = block(n);
+      for (std::uint32_t id = ids.first; id < ids.first + ids.count; ++id) visit(id);
+    }
   }
   // One more than the largest id that exists if every shard allocates at most extra[shard] more.
   template <class Extra>
