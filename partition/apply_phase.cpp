@@ -339,7 +339,7 @@ class ApplyPhase {
   }
 
   void collect_unions() {
-    for (std::vector<UnionRequest>& of_shard : inserter_.insertion().unions) {
+    for (auto& of_shard : inserter_.insertion().unions) {
       unions_.insert(unions_.end(), of_shard.begin(), of_shard.end());
       of_shard.clear();
     }

@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/base/cache_padded.hpp"
 #include "engine/base/growing_array.hpp"
 #include "partition/partition.hpp"
 
@@ -86,8 +87,8 @@ class Insertion {
   // Runs what was added. Every request without a target has its result written: results[ticket].
   void run(const NameHash& name_hash, std::span<NodeResult> results, std::span<NodeResult> foreign_results);
 
-  std::vector<std::vector<UnionRequest>> unions;  // by acting shard
-  std::vector<std::vector<MadeRow>> made;         // by shard: new rows, if the language has data (for error messages)
+  std::vector<CachePadded<std::vector<UnionRequest>>> unions;  // by acting shard
+  std::vector<CachePadded<std::vector<MadeRow>>> made;         // by shard: new rows, if the language has data (for error messages)
   std::vector<std::uint64_t> asserted;            // per rule: equalities that were not known when the phase began
   std::uint64_t rows_made = 0;
 
@@ -106,14 +107,14 @@ class Insertion {
     std::uint32_t fresh : 1;
   };
   static_assert(sizeof(Request) == 40);
-  struct Queue {
+  struct alignas(kApartBytes) Queue {
     GrowingArray<Request> requests;
     std::vector<std::uint32_t> wide;
   };
-  struct Totals {
+  struct alignas(kApartBytes) Totals {
     std::uint64_t rows = 0;
     std::uint64_t classes = 0;
-    std::vector<std::uint64_t> asserted;
+    CachePaddedVector<std::uint64_t> asserted;
   };
   struct Probe;
   struct Wave {  // what the tasks of one run() share

@@ -8,6 +8,8 @@
 #include <memory>
 #include <new>
 
+#include "engine/base/cache_padded.hpp"
+
 namespace tessera {
 namespace {
 
@@ -51,7 +53,7 @@ void unite_here(Partition& partition, std::span<const UnionRequest> requests, st
   ConcurrentUnionFind sets(partition.graph.classes);
   constexpr std::size_t kGrain = 8192;
   const std::size_t tasks = (requests.size() + kGrain - 1) / kGrain;
-  std::vector<std::vector<Loser>> found(tasks);
+  std::vector<CachePadded<std::vector<Loser>>> found(tasks);
   partition.workers.for_each(tasks, true, [&](std::size_t task) {
     const std::size_t end = std::min(requests.size(), (task + 1) * kGrain);
     for (std::size_t i = task * kGrain; i < end; ++i) {

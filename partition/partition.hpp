@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/cache_padded.hpp"
 #include "engine/base/workers.hpp"
 #include "engine/graph/egraph.hpp"
 #include "engine/graph/matcher.hpp"
@@ -179,8 +180,8 @@ class Partition {
   std::size_t least_crowd_;
   std::unique_ptr<Placement> placement_;
   Hashcons ghost_of_;                               // by global id: local ids (as RowIds) of ghosts
-  std::vector<std::vector<OperatorNote>> notes_;    // [acting shard][owner shard]
-  std::vector<std::vector<ClassId>> dirty_ghosts_;  // by owner shard of the ghost
+  std::vector<CachePadded<std::vector<OperatorNote>>> notes_;    // [acting shard][owner shard]
+  std::vector<CachePadded<std::vector<ClassId>>> dirty_ghosts_;  // by owner shard of the ghost
   std::vector<ClassId> changed_;
   struct NewSubscriber {
     ClassId cls;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/base/cache_padded.hpp"
+
 namespace tessera {
 namespace {
 
@@ -30,8 +32,7 @@ class RebuildRound {
         inserts_(affected_.size()),
         splices_(affected_.size()),
         unions_(shards_),
-        rekeyed_(shards_, 0),
-        moved_(shards_, 0) {
+        totals_(shards_) {
     inserter_.set_tasks(shards_);
   }
 
@@ -54,7 +55,7 @@ class RebuildRound {
         for (const Splice& splice : splices_[std::size_t{acting} * shards_ + owner])
           partition_.splice_members(splice.leader, splice.first, splice.last, splice.rows_mask, splice.class_mask);
     });
-    for (const std::uint64_t rows : rekeyed_) partition_.exchange.count_work(Work::kRekeyed, rows);
+    for (const Totals& totals : totals_) partition_.exchange.count_work(Work::kRekeyed, totals.rekeyed);
     partition_.exchange.count_work(Work::kLosers, losers.size());
     RebuildResult result;
     if (!partition_.alone()) {
@@ -65,8 +66,8 @@ class RebuildRound {
     }
     for (std::uint32_t s = 0; s < shards_; ++s) {
       result.unions.insert(result.unions.end(), unions_[s].begin(), unions_[s].end());
-      result.rekeyed += rekeyed_[s];
-      result.moved += moved_[s];
+      result.rekeyed += totals_[s].rekeyed;
+      result.moved += totals_[s].moved;
     }
     return result;
   }
@@ -140,7 +141,7 @@ class RebuildRound {
         }
         const auto [hash, row] = list[i];
         if (!graph_.nodes.erase(shard, hash, row)) continue;
-        ++rekeyed_[shard];
+        ++totals_[shard].rekeyed;
         const SymbolId symbol = graph_.nodes[row].symbol;
         const std::uint32_t arity = graph_.symbols()[symbol].arity;
         for (std::uint32_t k = 0; k < arity; ++k) {
@@ -154,7 +155,7 @@ class RebuildRound {
           if (partition_.home_of(symbol, named) != partition_.rank()) {
             inserter_.add(shard, {symbol, graph_.nodes[row].class_id, kNoRule, 0, 0}, now, no_names_);
             graph_.nodes.kill(row, shard);
-            ++moved_[shard];
+            ++totals_[shard].moved;
             continue;
           }
         }
@@ -206,12 +207,15 @@ class RebuildRound {
   std::vector<ForeignClass> foreign_;
   Inserter inserter_;
   const Inserter::NameHash no_names_ = [](std::uint64_t) { return std::uint64_t{0}; };  // every request has a target
-  std::vector<std::vector<Rekey>> affected_;  // [shard that found it][shard of the old key]
-  std::vector<std::vector<Rekey>> inserts_;   // [shard of the old key][shard of the new key]
-  std::vector<std::vector<Splice>> splices_;  // [loser's owner][leader's owner]
-  std::vector<std::vector<UnionRequest>> unions_;
-  std::vector<std::uint64_t> rekeyed_;
-  std::vector<std::uint64_t> moved_;
+  std::vector<CachePadded<std::vector<Rekey>>> affected_;  // [shard that found it][shard of the old key]
+  std::vector<CachePadded<std::vector<Rekey>>> inserts_;   // [shard of the old key][shard of the new key]
+  std::vector<CachePadded<std::vector<Splice>>> splices_;  // [loser's owner][leader's owner]
+  struct alignas(kApartBytes) Totals {
+    std::uint64_t rekeyed = 0;
+    std::uint64_t moved = 0;
+  };
+  std::vector<CachePadded<std::vector<UnionRequest>>> unions_;
+  std::vector<Totals> totals_;  // by shard
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/cache_padded.hpp"
 #include "engine/graph/class_table.hpp"
 #include "engine/graph/data_table.hpp"
 #include "engine/graph/node_table.hpp"
@@ -97,7 +98,7 @@ class EGraph {
   std::uint32_t iteration = 0;  // the one under way; the start expression is iteration 0
   // Rows that became new in this iteration, by acting shard; may hold rows that died since. Cleared when the next
   // begins.
-  std::vector<std::vector<RowId>> touched;
+  std::vector<CachePadded<std::vector<RowId>>> touched;
 };
 
 }  // namespace tessera

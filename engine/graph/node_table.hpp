@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/base/cache_padded.hpp"
 #include "engine/base/column.hpp"
 #include "engine/base/ids.hpp"
 #include "engine/graph/hashcons.hpp"
@@ -175,7 +176,7 @@ class NodeTable {
   [[nodiscard]] std::size_t bytes() const;  // memory in use, for reports
 
  private:
-  struct Shard {
+  struct alignas(kApartBytes) Shard {
     Hashcons table;
     std::int64_t live = 0;  // rows made minus rows killed through this shard; only the sum over shards means something
   };
@@ -203,7 +204,7 @@ class NodeTable {
   Column<Row> rows_;
   Column<WideKid> wide_;
   std::vector<Shard> hashcons_;
-  std::vector<std::vector<std::uint32_t>> free_;  // by shard: row ids to be used again
+  std::vector<CachePadded<std::vector<std::uint32_t>>> free_;  // by shard: row ids to be used again
 };
 
 }  // namespace tessera

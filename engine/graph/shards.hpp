@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/base/cache_padded.hpp"
 #include "engine/base/check.hpp"
 
 namespace tessera {
@@ -19,7 +20,7 @@ class ShardedIds {
 
   // `shards`: a power of two.
   explicit ShardedIds(std::uint32_t shards)
-      : shard_bits_(static_cast<std::uint32_t>(std::countr_zero(shards))), used_(shards, 0) {
+      : shard_bits_(static_cast<std::uint32_t>(std::countr_zero(shards))), used_(shards) {
     CHECK(std::has_single_bit(shards));
   }
 
@@ -28,14 +29,14 @@ class ShardedIds {
 
   // Only the owner of `shard` may call these while a phase runs. Runs of `count` > 1 stay in one block.
   std::uint32_t allocate(std::uint32_t shard, std::uint32_t count = 1) {
-    std::uint32_t& used = used_[shard];
+    std::uint32_t& used = used_[shard].count;
     constexpr std::uint32_t kBlock = 1U << kBlockBits;
     if ((used & (kBlock - 1)) + count > kBlock) used = (used | (kBlock - 1)) + 1;
     const std::uint32_t at = used;
     used += count;
     return id(shard, at);
   }
-  [[nodiscard]] std::uint32_t used(std::uint32_t shard) const { return used_[shard]; }
+  [[nodiscard]] std::uint32_t used(std::uint32_t shard) const { return used_[shard].count; }
   // One more than the largest id that is used.
   [[nodiscard]] std::size_t bound() const {
     return bound([](std::uint32_t) { return std::size_t{0}; });
@@ -54,7 +55,7 @@ class ShardedIds {
   [[nodiscard]] Block block(std::size_t n) const {
     const auto first = static_cast<std::uint32_t>(n << kBlockBits);
     const auto at = static_cast<std::uint32_t>(n >> shard_bits_ << kBlockBits);
-    const std::uint32_t used = used_[owner(first)];
+    const std::uint32_t used = used_[owner(first)].count;
     return {first, used > at ? std::min(used - at, 1U << kBlockBits) : 0};
   }
   // Calls visit(id) for every id that is used, in order.
@@ -70,7 +71,7 @@ class ShardedIds {
   [[nodiscard]] std::size_t bound(const Extra& extra) const {
     std::size_t most = 0;
     for (std::uint32_t s = 0; s < shards(); ++s) {
-      const std::size_t blocks = (std::size_t{used_[s]} + extra(s) + (1U << kBlockBits) - 1) >> kBlockBits;
+      const std::size_t blocks = (std::size_t{used_[s].count} + extra(s) + (1U << kBlockBits) - 1) >> kBlockBits;
       if (blocks > most) most = blocks;
     }
     return (most << kBlockBits) << shard_bits_;
@@ -78,7 +79,10 @@ class ShardedIds {
 
  private:
   std::uint32_t shard_bits_;
-  std::vector<std::uint32_t> used_;
+  struct alignas(kApartBytes) Used {
+    std::uint32_t count = 0;
+  };
+  std::vector<Used> used_;
 };
 
 }  // namespace tessera
