@@ -88,8 +88,9 @@ class Insertion {
   void run(const NameHash& name_hash, std::span<NodeResult> results, std::span<NodeResult> foreign_results);
 
   std::vector<CachePadded<std::vector<UnionRequest>>> unions;  // by acting shard
-  std::vector<CachePadded<std::vector<MadeRow>>> made;         // by shard: new rows, if the language has data (for error messages)
-  std::vector<std::uint64_t> asserted;            // per rule: equalities that were not known when the phase began
+  std::vector<CachePadded<std::vector<MadeRow>>>
+      made;                             // by shard: new rows, if the language has data (for error messages)
+  std::vector<std::uint64_t> asserted;  // per rule: equalities that were not known when the phase began
   std::uint64_t rows_made = 0;
 
  private:

@@ -179,7 +179,7 @@ class Partition {
   int ranks_;
   std::size_t least_crowd_;
   std::unique_ptr<Placement> placement_;
-  Hashcons ghost_of_;                               // by global id: local ids (as RowIds) of ghosts
+  Hashcons ghost_of_;                                            // by global id: local ids (as RowIds) of ghosts
   std::vector<CachePadded<std::vector<OperatorNote>>> notes_;    // [acting shard][owner shard]
   std::vector<CachePadded<std::vector<ClassId>>> dirty_ghosts_;  // by owner shard of the ghost
   std::vector<ClassId> changed_;

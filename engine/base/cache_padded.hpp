@@ -26,9 +26,9 @@ struct CachePaddedAllocator {
   explicit CachePaddedAllocator(const CachePaddedAllocator<U>& /*other*/) {}
   T* allocate(std::size_t count) {
     const std::size_t bytes = (count * sizeof(T) + kApartBytes - 1) / kApartBytes * kApartBytes;
-    return static_cast<T*>(::operator new(bytes, std::align_val_t{kApartBytes}));
+    return static_cast<T*>(::operator new (bytes, std::align_val_t{kApartBytes}));
   }
-  void deallocate(T* memory, std::size_t /*count*/) { ::operator delete(memory, std::align_val_t{kApartBytes}); }
+  void deallocate(T* memory, std::size_t /*count*/) { ::operator delete (memory, std::align_val_t{kApartBytes}); }
   friend bool operator==(const CachePaddedAllocator&, const CachePaddedAllocator&) { return true; }
 };
 

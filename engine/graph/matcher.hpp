@@ -60,10 +60,10 @@ using MatchSlots = GrowingArray<std::uint32_t>;
 struct alignas(kApartBytes) MatchOutput {
   MatchOutput(std::size_t rules, std::size_t walks, std::size_t branches)
       : slots(rules), count(rules, 0), visited(walks, 0), passed(branches, 0) {}
-  CachePaddedVector<MatchSlots> slots;             // per rule: count * slot_count, or fewer if the rule is over its limit
-  CachePaddedVector<std::uint64_t> count;          // per rule
-  CachePaddedVector<std::uint64_t> visited;        // per walk of all programs: rows looked at, a measure of work
-  CachePaddedVector<std::uint64_t> passed;         // per branch of all programs: rows that met its checks and conditions
+  CachePaddedVector<MatchSlots> slots;       // per rule: count * slot_count, or fewer if the rule is over its limit
+  CachePaddedVector<std::uint64_t> count;    // per rule
+  CachePaddedVector<std::uint64_t> visited;  // per walk of all programs: rows looked at, a measure of work
+  CachePaddedVector<std::uint64_t> passed;   // per branch of all programs: rows that met its checks and conditions
   std::vector<LongWalk> long_walks;          // left for later
   std::size_t left_words = 0;                // that long_walks take up, 4 bytes each
   std::size_t slots_left = ~std::size_t{0};  // that may still be stored, of all rules together
