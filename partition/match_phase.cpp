@@ -27,9 +27,10 @@ struct Unit {  // a program over some rows of one operator, or over some classes
 
 constexpr std::size_t kFewRows = 4096;  // fewer are not worth a second thread
 constexpr std::size_t kLeastUnitRows = 256;
-constexpr std::size_t kUnitRows = 2048;     // taken at a time when there are several threads
-constexpr std::size_t kUnitsOfThread = 4;   // at least, of a long list of rows
-constexpr std::size_t kFewArrivals = 1024;  // partial matches from other ranks
+constexpr std::size_t kUnitRows = 2048;                      // taken at a time when there are several threads
+constexpr std::size_t kRoundRows = std::size_t{1} << 22;     // times rules, whose walks are put off together
+constexpr std::size_t kMostTogether = std::size_t{1} << 16;  // walks put off into one list, or neighbours
+constexpr std::size_t kFewArrivals = 1024;                   // partial matches from other ranks
 
 class MatchPhase {
  public:
@@ -49,14 +50,7 @@ class MatchPhase {
           request_.store_bytes / sizeof(std::uint32_t) / tasks;
     MatchTraveller traveller(partition_, programs_, result_.foreign, tasks);
     remote_ = partition_.alone() ? nullptr : &traveller;
-    share(units_.size(), work >= kFewRows, [&](Matcher& matcher, std::size_t u) {
-      const Unit& unit = units_[u];
-      if (unit.classes.empty())
-        matcher.start(unit.program, unit.rows);
-      else
-        matcher.start_classes(unit.program, unit.classes);
-    });
-    walk_rests();
+    for (std::size_t begin = 0; begin < units_.size();) begin = run_units(begin, work >= kFewRows);
     count_visited();
     if (remote_ != nullptr) travel(traveller);
     finish();
@@ -78,6 +72,94 @@ class MatchPhase {
       for (std::size_t i = next++; i < count; i = next++) step(matcher, i);
       out.seconds += seconds_since(begin);
     });
+  }
+
+  // Starts from some units, from `begin` on; returns where they end. Several threads share the rows first and then,
+  // by list, the walks that begin at them: so each list is gone through by one thread, and once.
+  std::size_t run_units(std::size_t begin, bool worthwhile) {
+    const bool put_off = worthwhile && threads_ > 1;
+    std::size_t end = begin;
+    for (std::size_t work = 0; end < units_.size() && (!put_off || work < kRoundRows); ++end)
+      work += units_[end].rows.size() * units_[end].weight;
+    if (put_off)
+      for (MatchOutput& out : result_.outputs) out.put_off.resize(walks_);
+    share(end - begin, worthwhile, [&](Matcher& matcher, std::size_t u) {
+      const Unit& unit = units_[begin + u];
+      if (unit.classes.empty())
+        matcher.start(unit.program, unit.rows, put_off);
+      else
+        matcher.start_classes(unit.program, unit.classes);
+    });
+    if (put_off) walk_put_off();
+    walk_rests();
+    return end;
+  }
+
+  void walk_put_off() {
+    struct Part {  // of the walks that begin at one arm and go into one kind of list: some buckets
+      std::uint32_t program;
+      std::uint32_t walk;
+      const MatchArm* arm;
+      std::uint32_t begin;
+      std::uint32_t end;
+      std::size_t first;  // of the walks in these buckets
+      std::size_t count;
+    };
+    std::vector<Part> parts;
+    std::size_t work = 0;
+    const auto add = [&](Part part) {
+      for (; part.count > kMostTogether; part.first += kMostTogether, part.count -= kMostTogether) {
+        parts.push_back(part);
+        parts.back().count = kMostTogether;
+      }
+      if (part.count != 0) parts.push_back(part);
+    };
+    for_each_start_walk([&](std::uint32_t program, const MatchArm& arm, std::uint32_t walk) {
+      Part part{program, walk, &arm, 0, 0, 0, 0};
+      for (std::uint32_t b = 0; b < PutOffWalks::kBuckets; ++b) {
+        std::size_t count = 0;
+        for (const MatchOutput& out : result_.outputs) {
+          const auto& buckets = out.put_off[programs_[program].first_walk + walk].buckets;
+          if (!buckets.empty()) count += buckets[b].size();
+        }
+        work += count;
+        part.count += count;
+        part.end = b + 1;
+        if (part.count < kUnitRows) continue;
+        add(part);
+        part.begin = b + 1;
+        part.count = 0;
+      }
+      add(part);
+    });
+    std::vector<CachePadded<std::vector<std::uint64_t>>> rows_of(result_.outputs.size());
+    share(parts.size(), work >= kFewRows, [&](Matcher& matcher, std::size_t p) {
+      const Part& part = parts[p];
+      std::vector<std::uint64_t>& rows = rows_of[matcher.task()];
+      rows.clear();
+      std::size_t skip = part.first;
+      for (std::uint32_t b = part.begin; b < part.end; ++b) {
+        for (const MatchOutput& out : result_.outputs) {
+          const auto& buckets = out.put_off[programs_[part.program].first_walk + part.walk].buckets;
+          if (buckets.empty()) continue;
+          const std::span<const std::uint64_t> all = buckets[b].all();
+          const std::span<const std::uint64_t> rest = all.subspan(std::min(skip, all.size()));
+          skip -= all.size() - rest.size();
+          rows.insert(rows.end(), rest.begin(), rest.begin() + std::min(rest.size(), part.count - rows.size()));
+        }
+      }
+      matcher.walk_lists(part.program, *part.arm, part.walk, rows);
+    });
+    for (MatchOutput& out : result_.outputs) out.put_off.clear();
+  }
+
+  // Calls visit(program, arm of the start rows, walk) for every walk that begins at start rows.
+  template <class Visit>
+  void for_each_start_walk(Visit&& visit) const {
+    for (std::uint32_t p = 0; p < programs_.size(); ++p)
+      for (const MatchArm& arm : programs_[p].program->walks[MatchProgram::kRows].arms)
+        for (const MatchBranch& branch : arm.branches)
+          for (const std::uint32_t walk : branch.walks) visit(p, arm, walk);
   }
 
   // What was left of long lists; going on with it may leave more.
@@ -318,12 +400,8 @@ class MatchPhase {
     const MatchWalk& starts = programs_[program].program->walks[MatchProgram::kRows];
     std::size_t weight = 0;
     for (std::size_t a = arms.begin; a < arms.end; ++a) weight += starts.arms[a].branches.size();
-    // Rows of a unit that lead to one list go over it together: units are as large as leaves each thread enough of
-    // them.
-    const std::size_t least = std::max(kLeastUnitRows, 2 * kUnitRows / std::max<std::size_t>(2, weight));
-    const std::size_t unit = threads_ == 1
-                                 ? std::max<std::size_t>(1, rows.size())
-                                 : std::max(least, rows.size() / (static_cast<std::size_t>(threads_) * kUnitsOfThread));
+    const std::size_t unit = threads_ == 1 ? std::max<std::size_t>(1, rows.size())
+                                           : std::max(kLeastUnitRows, 2 * kUnitRows / std::max<std::size_t>(2, weight));
     for (std::size_t at = 0; at < rows.size(); at += unit)
       units_.push_back({program, rows.subspan(at, std::min(unit, rows.size() - at)), {}, weight});
   }

@@ -15,13 +15,14 @@ constexpr std::size_t kSamples = 128;         // rows an operator
 constexpr std::uint64_t kLongestWalk = 4096;  // entries of a list: of a hub it is enough to know that it is one
 constexpr std::uint32_t kPositions = 4;       // child positions looked at
 
-// Rows of one operator, each as likely as any other (Vitter's Algorithm R, ACM TOMS 1985, its dice a hash).
+// Rows of one operator, of at most 2^32, each as likely as any other (Vitter's Algorithm R, ACM TOMS 1985, its dice a
+// hash).
 struct Sample {
   std::uint64_t seen = 0;
   std::vector<RowId> rows;
 
   void offer(RowId row) {
-    const std::uint64_t at = seen < kSamples ? seen : mix64(seen) % (seen + 1);
+    const std::uint64_t at = seen < kSamples ? seen : (mix64(seen) >> 32) * (seen + 1) >> 32;
     ++seen;
     if (rows.size() < kSamples)
       rows.push_back(row);
@@ -62,14 +63,18 @@ class EdgeSampler {
     std::vector<Tally> result(operators_.size());
     std::vector<std::uint64_t> members(graph_.symbols().operator_count());
     for (std::size_t o = 0; o < operators_.size(); ++o) {
-      const std::size_t first = result.size();
-      result.resize(first + positions_[o]);
-      for (const RowId row : samples_[operators_[o].value].rows) {
-        const std::uint32_t arity = graph_.arity(row);
-        for (std::uint32_t p = 0; p < positions_[o]; ++p) {
-          const ClassId kid(graph_.nodes.kid(row, arity, p));
-          count_parents(kid, operators_[o], p, result[first + p]);
-          count_members(kid, members, result);
+      for (std::uint32_t p = 0; p < positions_[o]; ++p) {
+        std::vector<ClassId> kids;
+        for (const RowId row : samples_[operators_[o].value].rows)
+          kids.emplace_back(graph_.nodes.kid(row, graph_.arity(row), p));
+        std::ranges::sort(kids);
+        result.emplace_back();
+        for (std::size_t at = 0; at < kids.size();) {  // many lead to one hub, whose lists are long
+          const ClassId kid = kids[at];
+          const std::size_t begin = at;
+          while (at < kids.size() && kids[at] == kid) ++at;
+          count_parents(kid, operators_[o], p, at - begin, result.back());
+          count_members(kid, at - begin, members, result);
         }
       }
     }
@@ -77,18 +82,22 @@ class EdgeSampler {
   }
 
  private:
-  void count_parents(ClassId kid, OperatorId op, std::uint32_t position, Tally& tally) const {
+  // `times`: samples that lead to this child.
+  void count_parents(ClassId kid, OperatorId op, std::uint32_t position, std::uint64_t times, Tally& tally) const {
     std::uint64_t steps = 0;
+    std::uint64_t fitting = 0;
     for (Edge edge = graph_.first_parent(kid); !edge.is_end() && steps < kLongestWalk; edge = graph_.nodes.next(edge)) {
       ++steps;
       const SymbolId symbol = graph_.nodes[graph_.nodes.edge_row(edge)].symbol;
       if (!symbol.is_none() && graph_.symbols().op(symbol) == op && graph_.nodes.edge_position(edge) == position)
-        ++tally.fitting;
+        ++fitting;
     }
-    tally.entries += steps;
+    tally.entries += steps * times;
+    tally.fitting += fitting * times;
   }
 
-  void count_members(ClassId kid, std::vector<std::uint64_t>& of_operator, std::vector<Tally>& result) const {
+  void count_members(ClassId kid, std::uint64_t times, std::vector<std::uint64_t>& of_operator,
+                     std::vector<Tally>& result) const {
     std::ranges::fill(of_operator, 0);
     std::uint64_t steps = 0;
     for (std::uint32_t at = graph_.classes[kid].first_member; at != 0 && steps < kLongestWalk;) {
@@ -100,8 +109,8 @@ class EdgeSampler {
     for (std::size_t o = 0; o < operators_.size(); ++o) {
       Tally& tally = result[o];
       const bool walked = (graph_.classes[kid].mask & EGraph::mask_bit(operators_[o])) != 0;
-      tally.entries += walked ? steps : 0;
-      tally.fitting += of_operator[operators_[o].value];
+      tally.entries += walked ? steps * times : 0;
+      tally.fitting += of_operator[operators_[o].value] * times;
     }
   }
 

@@ -98,18 +98,18 @@ inline void Matcher::try_row(const MatchWalk& walk, RowId row, const Row& r, std
   }
 }
 
-void Matcher::start(std::uint32_t program, std::span<const RowId> rows) {
+void Matcher::start(std::uint32_t program, std::span<const RowId> rows, bool put_off) {
   if (running_ != &programs_[program]) select(program);
   const MatchWalk& walk = program_->walks[MatchProgram::kRows];
   out_.visited[running_->first_walk + MatchProgram::kRows] += rows.size();
   for (std::size_t at = 0; at < rows.size(); at += kBatch)
-    start_batch(walk, rows.subspan(at, std::min(kBatch, rows.size() - at)));
+    start_batch(walk, rows.subspan(at, std::min(kBatch, rows.size() - at)), put_off);
 }
 
 // Many start rows lead to the same lists. So rows are first checked and emitted from, and then, walk by walk, taken in
 // the order of the classes whose lists are walked: each list is gone through once a batch, the table of classes in
-// order.
-void Matcher::start_batch(const MatchWalk& walk, std::span<const RowId> rows) {
+// order. Where tasks share the rows, they share the walks anew: by list.
+void Matcher::start_batch(const MatchWalk& walk, std::span<const RowId> rows, bool put_off) {
   put_off_.clear();
   put_off_of_.assign(program_->branch_count, kNoPosition);
   for (std::size_t at = 0; at < rows.size();) {
@@ -118,14 +118,18 @@ void Matcher::start_batch(const MatchWalk& walk, std::span<const RowId> rows) {
     while (end < rows.size() && end - at < kStartRows && graph_.symbols().op(graph_.nodes[rows[end]].symbol) == op)
       ++end;
     const MatchWalk::Range range = walk.arms_for(op);
-    for (std::uint32_t a = range.begin; a < range.end; ++a) start_arm(walk.arms[a], rows.subspan(at, end - at));
+    for (std::uint32_t a = range.begin; a < range.end; ++a)
+      start_arm(walk.arms[a], rows.subspan(at, end - at), put_off);
     at = end;
   }
-  for (PutOff& batch : put_off_) run_put_off(batch);
+  for (PutOff& batch : put_off_) {
+    walk_lists(index_, *batch.arm, batch.walk, batch.rows);
+    batch.rows = {};
+  }
 }
 
 // Branch by branch: what is done for one row after another is then the same.
-void Matcher::start_arm(const MatchArm& arm, std::span<const RowId> rows) {
+void Matcher::start_arm(const MatchArm& arm, std::span<const RowId> rows, bool put_off) {
   FittingRows::OfArm& fitting = starts_;
   fitting.count = 0;
   fitting.values.clear();
@@ -144,10 +148,6 @@ void Matcher::start_arm(const MatchArm& arm, std::span<const RowId> rows) {
       for (const MatchBranch::Emit& e : branch.emits) emit_rows(arm, e, fitting.values, fitting.count);
       continue;
     }
-    if (put_off_of_[branch.id] == kNoPosition) {
-      put_off_of_[branch.id] = static_cast<std::uint32_t>(put_off_.size());
-      for (const std::uint32_t w : branch.walks) put_off_.push_back({w, &arm, {}});
-    }
     const std::uint32_t* value = fitting.values.data();
     for (const RowId row : start_ids_) {
       for (const MatchArm::Load load : arm.loads) registers_[load.reg] = *value++;
@@ -155,28 +155,53 @@ void Matcher::start_arm(const MatchArm& arm, std::span<const RowId> rows) {
       if (!branch.conditions.empty() && !conditions_hold(branch)) continue;
       ++passed;
       for (const MatchBranch::Emit& e : branch.emits) emit(e);
-      for (std::size_t w = 0; w < branch.walks.size(); ++w) {
-        const MatchWalk& next = program_->walks[branch.walks[w]];
-        const std::uint32_t from = next.kind == Step::Kind::kLookup ? 0 : registers_[next.from];
-        put_off_[put_off_of_[branch.id] + w].rows.push_back(std::uint64_t{from} << 32 | row.value);
-      }
+      if (put_off)
+        put_off_for_all(branch, row);
+      else
+        put_off_here(branch, arm, row);
     }
   }
 }
 
-void Matcher::run_put_off(PutOff& batch) {
-  const bool has_list = program_->walks[batch.walk].kind != Step::Kind::kLookup;
-  if (has_list) sort_by_upper_half(batch.rows, scratch_);
-  std::uint64_t last = ~std::uint64_t{0};
-  for (std::size_t i = 0; i < batch.rows.size(); ++i) {
-    const std::uint64_t list = batch.rows[i] >> 32;
-    const bool again = list == last || (i + 1 < batch.rows.size() && batch.rows[i + 1] >> 32 == list);
-    last = list;
-    const RowId row(static_cast<std::uint32_t>(batch.rows[i]));
-    load(*batch.arm, row, graph_.nodes[row]);
-    enter(batch.walk, has_list && again);
+inline void Matcher::put_off_here(const MatchBranch& branch, const MatchArm& arm, RowId row) {
+  if (put_off_of_[branch.id] == kNoPosition) {
+    put_off_of_[branch.id] = static_cast<std::uint32_t>(put_off_.size());
+    for (const std::uint32_t w : branch.walks) put_off_.push_back({w, &arm, {}});
   }
-  batch.rows = {};
+  for (std::size_t w = 0; w < branch.walks.size(); ++w)
+    put_off_[put_off_of_[branch.id] + w].rows.push_back(list_of(branch.walks[w]) << 32 | row.value);
+}
+
+inline void Matcher::put_off_for_all(const MatchBranch& branch, RowId row) const {
+  for (const std::uint32_t w : branch.walks) {
+    std::vector<GrowingArray<std::uint64_t>>& buckets = out_.put_off[running_->first_walk + w].buckets;
+    if (buckets.empty()) buckets.resize(PutOffWalks::kBuckets);
+    const std::uint64_t list = list_of(w);
+    const bool has_list = program_->walks[w].kind != Step::Kind::kLookup;
+    const auto name = has_list ? static_cast<std::uint32_t>(list) : row.value;
+    *buckets[PutOffWalks::bucket_of(name)].extend(1) = list << 32 | row.value;
+  }
+}
+
+inline std::uint64_t Matcher::list_of(std::uint32_t walk) const {
+  const MatchWalk& next = program_->walks[walk];
+  return next.kind == Step::Kind::kLookup ? 0 : registers_[next.from];
+}
+
+void Matcher::walk_lists(std::uint32_t program, const MatchArm& arm, std::uint32_t walk,
+                         std::vector<std::uint64_t>& rows) {
+  if (running_ != &programs_[program]) select(program);
+  const bool has_list = program_->walks[walk].kind != Step::Kind::kLookup;
+  if (has_list) sort_by_upper_half(rows, scratch_);
+  std::uint64_t last = ~std::uint64_t{0};
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::uint64_t list = rows[i] >> 32;
+    const bool again = list == last || (i + 1 < rows.size() && rows[i + 1] >> 32 == list);
+    last = list;
+    const RowId row(static_cast<std::uint32_t>(rows[i]));
+    load(arm, row, graph_.nodes[row]);
+    enter(walk, has_list && again);
+  }
 }
 
 void Matcher::start_classes(std::uint32_t program, std::span<const ClassId> classes) {

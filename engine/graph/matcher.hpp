@@ -54,6 +54,15 @@ struct LongWalk {
   std::shared_ptr<const FittingRows> rows;
 };
 
+// Walks from start rows, put off until all rows of a batch are there that lead to the same lists: class whose list it
+// is << 32 | start row. Those of one list are in one bucket.
+struct PutOffWalks {
+  static constexpr std::uint32_t kBuckets = 64;
+  // Neighbouring classes, whose records share cache lines, stay together.
+  [[nodiscard]] static std::uint32_t bucket_of(std::uint32_t list) { return (list >> 6) * 0x9e3779b1U >> 26; }
+  std::vector<GrowingArray<std::uint64_t>> buckets;  // none, or kBuckets
+};
+
 using MatchSlots = GrowingArray<std::uint32_t>;
 
 // Matches found by one task, a flat row of slots each; and what finding them cost.
@@ -65,6 +74,7 @@ struct alignas(kApartBytes) MatchOutput {
   CachePaddedVector<std::uint64_t> visited;  // per walk of all programs: rows looked at, a measure of work
   CachePaddedVector<std::uint64_t> passed;   // per branch of all programs: rows that met its checks and conditions
   std::vector<LongWalk> long_walks;          // left for later
+  std::vector<PutOffWalks> put_off;          // per walk of all programs, if start rows are shared out by list
   std::size_t left_words = 0;                // that long_walks take up, 4 bytes each
   std::size_t slots_left = ~std::size_t{0};  // that may still be stored, of all rules together
   bool overflowed = false;                   // more were found: matches are missing, though counted
@@ -104,10 +114,14 @@ class Matcher {
           std::span<const std::uint64_t> store_limit, Remote* remote, bool leave_long, std::size_t task,
           MatchOutput& out);
 
-  // Matches that start from these rows, all live, of the operator, and new to the program.
-  void start(std::uint32_t program, std::span<const RowId> rows);
+  // Matches that start from these rows, all live, of the operator, and new to the program. With `put_off` only those
+  // of a single row; walks from there are left in the output's put_off.
+  void start(std::uint32_t program, std::span<const RowId> rows, bool put_off);
+  // Goes on with walks that were put off: of an arm of the start rows, into the lists of a walk. Sorts `rows`.
+  void walk_lists(std::uint32_t program, const MatchArm& arm, std::uint32_t walk, std::vector<std::uint64_t>& rows);
   // Matches of bare-variable left sides at these classes.
   void start_classes(std::uint32_t program, std::span<const ClassId> classes);
+  [[nodiscard]] std::size_t task() const { return task_; }
   // Continues a partial match with this rank's rows. `again`: another one asks for the same list, before or after.
   void resume(const PartialMatch& partial, bool again);
   // Continues a partial match at the home of the class that it must enter, wherever the rows are.
@@ -127,17 +141,20 @@ class Matcher {
     bool too_long = false;  // to be kept
     std::shared_ptr<FittingRows> rows;
   };
-  // Walks from start rows, put off until the rows of a batch can be taken in the order of the lists to walk.
+  // Walks from start rows of this task's own batch, as in PutOffWalks.
   struct PutOff {
     std::uint32_t walk;
     const MatchArm* arm;
-    std::vector<std::uint64_t> rows;  // class whose list it is << 32 | start row
+    std::vector<std::uint64_t> rows;
   };
 
   void select(std::uint32_t program);
-  void start_batch(const MatchWalk& walk, std::span<const RowId> rows);
-  void start_arm(const MatchArm& arm, std::span<const RowId> rows);
-  void run_put_off(PutOff& batch);
+  void start_batch(const MatchWalk& walk, std::span<const RowId> rows, bool put_off);
+  void start_arm(const MatchArm& arm, std::span<const RowId> rows, bool put_off);
+  void put_off_here(const MatchBranch& branch, const MatchArm& arm, RowId row);  // to the end of this task's batch
+  void put_off_for_all(const MatchBranch& branch, RowId row) const;              // to the output
+  // Of the walk to come: the class whose list it is; 0 of a look-up.
+  [[nodiscard]] std::uint64_t list_of(std::uint32_t walk) const;
   // Runs a walk, wherever its rows are; `again`: its list will be asked for again at once.
   void enter(std::uint32_t index, bool again);
   [[nodiscard]] bool is_hopeless(const MatchWalk& walk) const;

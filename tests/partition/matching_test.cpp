@@ -156,7 +156,7 @@ TEST(Matching, ALongListIsSplit) {
     const std::vector<std::uint64_t> limit = {~std::uint64_t{0}};
     MatchOutput out(1, program.walks.size(), program.branch_count);
     Matcher matcher(graph, f.plans, running, limit, nullptr, true, 0, out);
-    matcher.start(0, start);
+    matcher.start(0, start, false);
     std::uint64_t left = 0;
     for (const LongWalk& rest : out.long_walks) left += rest.rows->count;
     EXPECT_EQ(out.count[0] + left, static_cast<std::uint64_t>(kParents));
@@ -166,6 +166,37 @@ TEST(Matching, ALongListIsSplit) {
     for (const LongWalk& rest : out.long_walks) helper.resume(rest, 0, rest.rows->count);
     EXPECT_EQ(other.count[0], left);
   });
+}
+
+// Several threads share start rows first, then the walks from there by list: neither a list that 5,000 rows lead to nor
+// one of 5,000 rows may cost or give more than it does to one thread.
+TEST(Matching, ThreadsShareListsWithoutWalkingThemTwice) {
+  constexpr int kRows = 5000;
+  std::string text = "(rewrite down (f (hub ?x) ?y) (g ?x ?y))\n(rewrite known (p ?x ?y (f ?x ?y)) (q ?x ?y))\n(start";
+  for (int i = 0; i < kRows; ++i) {
+    const std::string n = " n" + std::to_string(i % 70) + " m" + std::to_string(i);
+    text += " (p" + n + " (f" + n + ")) (f (hub a) m" + std::to_string(i) + ")";
+  }
+  text += ")\n";
+  std::vector<std::uint64_t> visited;
+  for (const int threads : {1, 2, 4}) {
+    LocalWorld(1).run([&](Exchange& exchange) {
+      Fixture f(text);
+      SearchOptions options;
+      options.partition.threads = threads;
+      options.partition.shards = static_cast<std::uint32_t>(threads);
+      Search search(exchange, f.language, f.symbols, f.set.rules, options);
+      search.start(f.set.start);
+      const MatchResult found = match(search, f.plans, true);
+      EXPECT_EQ(found.matches, (std::vector<std::uint64_t>{kRows, kRows})) << threads << " threads";
+      std::uint64_t stored = 0;
+      for (const MatchOutput& out : found.outputs) stored += out.slots[0].size() / f.plans[0].slot_count;
+      EXPECT_EQ(stored, static_cast<std::uint64_t>(kRows));
+      visited.push_back(found.visited);
+    });
+  }
+  EXPECT_EQ(visited[1], visited[0]);
+  EXPECT_EQ(visited[2], visited[0]);
 }
 
 }  // namespace
