@@ -8,17 +8,6 @@
 namespace tessera {
 namespace {
 
-// Followed by the target's name if it has a target, else by the structural hash; then by arity NamedClass kids.
-struct WireRequest {
-  GlobalId target;  // none: no target
-  std::uint64_t name;
-  std::uint32_t symbol;
-  std::uint32_t ticket;
-  std::uint32_t rule;
-  std::uint16_t arity;
-  std::uint16_t fresh;
-};
-
 struct WireReply {
   NamedClass cls;
   std::uint32_t ticket;
@@ -43,34 +32,6 @@ void Inserter::set_tasks(std::size_t tasks) {
 std::uint32_t Inserter::local_handle(std::uint32_t handle) {
   const Handle h{handle};
   return h.is_foreign() ? partition_.local(foreign_[h.foreign_index()].named).value : handle;
-}
-
-void Inserter::route(std::size_t task, const NodeRequest& request, std::span<const std::uint32_t> kids,
-                     const NameHash& name_hash) {
-  Task& t = tasks_[task];
-  ++t.asked;
-  std::uint32_t marks = request.target == kNoTarget ? 0 : request.target;
-  for (std::size_t k = 0; k < kids.size(); ++k) {
-    t.named_kids[k] = named(kids[k]);
-    marks |= kids[k];
-  }
-  const std::span<const NamedClass> named_kids(t.named_kids.data(), kids.size());
-  const int home = partition_.home_of(request.symbol, named_kids);
-  if (home != partition_.rank()) {
-    const NamedClass target = request.target == kNoTarget ? NamedClass{} : named(request.target);
-    t.outbox.put(
-        home,
-        WireRequest{target.id, request.target == kNoTarget ? name_hash(request.name_token) : target.name,
-                    request.symbol.value, request.ticket, request.rule, static_cast<std::uint16_t>(kids.size()),
-                    request.fresh ? std::uint16_t{1} : std::uint16_t{0}},
-        named_kids);
-  } else if (Handle{marks}.is_foreign()) {
-    const auto begin = static_cast<std::uint32_t>(t.deferred_kids.size());
-    t.deferred_kids.insert(t.deferred_kids.end(), kids.begin(), kids.end());
-    t.deferred.push_back({request, begin, static_cast<std::uint32_t>(t.deferred_kids.size())});
-  } else {
-    insertion_.add(task, request, kids);
-  }
 }
 
 void Inserter::add_deferred() {

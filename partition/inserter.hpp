@@ -69,6 +69,17 @@ class Inserter {
     std::vector<NamedClass> named_kids;  // of the request being routed
   };
 
+  // A request as it is sent: followed by the target's name if it has a target, else by the structural hash; then by
+  // arity NamedClass kids.
+  struct WireRequest {
+    GlobalId target;  // none: no target
+    std::uint64_t name;
+    std::uint32_t symbol;
+    std::uint32_t ticket;
+    std::uint32_t rule;
+    std::uint16_t arity;
+    std::uint16_t fresh;
+  };
   void route(std::size_t task, const NodeRequest& request, std::span<const std::uint32_t> kids,
              const NameHash& name_hash);
   void add_deferred();
@@ -83,5 +94,34 @@ class Inserter {
   std::vector<Reply> replies_;
   std::vector<NodeResult> foreign_results_;  // of replies_
 };
+
+// Inlined, so that callers' loops are made for the number of kids.
+[[gnu::always_inline]] inline void Inserter::route(std::size_t task, const NodeRequest& request,
+                                                   std::span<const std::uint32_t> kids, const NameHash& name_hash) {
+  Task& t = tasks_[task];
+  ++t.asked;
+  std::uint32_t marks = request.target == kNoTarget ? 0 : request.target;
+  for (std::size_t k = 0; k < kids.size(); ++k) {
+    t.named_kids[k] = named(kids[k]);
+    marks |= kids[k];
+  }
+  const std::span<const NamedClass> named_kids(t.named_kids.data(), kids.size());
+  const int home = partition_.home_of(request.symbol, named_kids);
+  if (home != partition_.rank()) {
+    const NamedClass target = request.target == kNoTarget ? NamedClass{} : named(request.target);
+    t.outbox.put(
+        home,
+        WireRequest{target.id, request.target == kNoTarget ? name_hash(request.name_token) : target.name,
+                    request.symbol.value, request.ticket, request.rule, static_cast<std::uint16_t>(kids.size()),
+                    request.fresh ? std::uint16_t{1} : std::uint16_t{0}},
+        named_kids);
+  } else if (Handle{marks}.is_foreign()) {
+    const auto begin = static_cast<std::uint32_t>(t.deferred_kids.size());
+    t.deferred_kids.insert(t.deferred_kids.end(), kids.begin(), kids.end());
+    t.deferred.push_back({request, begin, static_cast<std::uint32_t>(t.deferred_kids.size())});
+  } else {
+    insertion_.add(task, request, kids);
+  }
+}
 
 }  // namespace tessera

@@ -186,9 +186,7 @@ void Insertion::run_queue(std::uint32_t shard, Queue& queue, const Wave& wave) {
 
 bool Insertion::lives_here(SymbolId symbol, std::span<const std::uint32_t> kids) const {
   if (partition_.alone()) return true;
-  std::array<NamedClass, kMaxArity> named;
-  for (std::size_t k = 0; k < kids.size(); ++k) named[k] = partition_.named(ClassId(kids[k]));
-  return partition_.home_of(symbol, std::span(named).first(kids.size())) == partition_.rank();
+  return partition_.home_of_local(symbol, kids) == partition_.rank();
 }
 
 inline RowId Insertion::make(std::uint32_t shard, const Request& request, const HashconsSlot& slot,

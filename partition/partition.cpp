@@ -41,6 +41,12 @@ Partition::Partition(Exchange& exchange_in, const Language& language, SymbolTabl
   reserve(none, none, none);
 }
 
+int Partition::home_of_wide(SymbolId symbol, std::span<const std::uint32_t> kids) const {
+  std::vector<NamedClass> named_kids;
+  for (const std::uint32_t kid : kids) named_kids.push_back(named(ClassId(kid)));
+  return home_of(symbol, named_kids);
+}
+
 ClassId Partition::find_local(GlobalId id) const {
   if (id.home() == rank()) return id.index();
   return ClassId(look_up_ghost(id).row.value);

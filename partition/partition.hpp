@@ -4,6 +4,7 @@
 // On a single rank there are no ghosts, no messages and no global ids: every phase then runs on local ids alone.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -85,6 +86,13 @@ class Partition {
   [[nodiscard]] ClassId find_local(GlobalId id) const;
   [[nodiscard]] int home_of(SymbolId symbol, std::span<const NamedClass> kids) const {
     return placement_->home(graph.symbols().hash(symbol), kids);
+  }
+  // The same of a node whose children are local.
+  [[nodiscard]] int home_of_local(SymbolId symbol, std::span<const std::uint32_t> kids) const {
+    if (kids.size() > kFewKids) return home_of_wide(symbol, kids);
+    std::array<NamedClass, kFewKids> named_kids;
+    for (std::size_t k = 0; k < kids.size(); ++k) named_kids[k] = named(ClassId(kids[k]));
+    return home_of(symbol, std::span(named_kids).first(kids.size()));
   }
   // Ahead of an iteration: lets the placement see the loads if it wants to. Collective; `rows`: of all ranks together.
   void tell_loads(std::uint32_t iteration, std::uint64_t rows);
@@ -170,6 +178,8 @@ class Partition {
       notes_[acting_shard * graph.shards() + graph.classes.shard_of(ClassId(note.class_id))].push_back(note);
   }
   void enter(const OperatorNote& note);
+  static constexpr std::size_t kFewKids = 4;
+  [[nodiscard]] int home_of_wide(SymbolId symbol, std::span<const std::uint32_t> kids) const;
   [[nodiscard]] static std::uint64_t hash_of(GlobalId id) { return mix64(id.value); }
   [[nodiscard]] HashconsSlot look_up_ghost(GlobalId id) const {
     return ghost_of_.find(hash_of(id), [&](RowId at) { return remote_.ghost(ClassId(at.value)).global == id.value; });

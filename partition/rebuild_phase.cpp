@@ -125,7 +125,6 @@ class RebuildRound {
   void take_out(std::uint32_t shard) {
     std::array<std::uint32_t, kMaxArity> old_kids;
     std::array<std::uint32_t, kMaxArity> kids;
-    std::vector<NamedClass> named;
     for (std::uint32_t from = 0; from < shards_; ++from) {
       const std::vector<Rekey>& list = affected_[from * shards_ + shard];
       for (std::size_t i = 0; i < list.size(); ++i) {
@@ -149,15 +148,11 @@ class RebuildRound {
           kids[k] = graph_.classes[ClassId(old_kids[k])].parent;
         }
         const std::span now(kids.data(), arity);
-        if (!partition_.alone()) {
-          named.clear();
-          for (const std::uint32_t kid : now) named.push_back(partition_.named(ClassId(kid)));
-          if (partition_.home_of(symbol, named) != partition_.rank()) {
-            inserter_.add(shard, {symbol, graph_.nodes[row].class_id, kNoRule, 0, 0}, now, no_names_);
-            graph_.nodes.kill(row, shard);
-            ++totals_[shard].moved;
-            continue;
-          }
+        if (!partition_.alone() && partition_.home_of_local(symbol, now) != partition_.rank()) {
+          inserter_.add(shard, {symbol, graph_.nodes[row].class_id, kNoRule, 0, 0}, now, no_names_);
+          graph_.nodes.kill(row, shard);
+          ++totals_[shard].moved;
+          continue;
         }
         for (std::uint32_t k = 0; k < arity; ++k) {
           if (kids[k] == old_kids[k]) continue;

@@ -5,6 +5,11 @@
 // shifts back (Knuth, TAOCP vol. 3, 6.4, Algorithm R): no tombstones, so look-ups stay short.
 #pragma once
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -30,68 +35,81 @@ class Hashcons {
   template <class Same>
   [[nodiscard]] HashconsSlot find(std::uint64_t hash, Same&& same) const {
     const auto tag = static_cast<std::uint32_t>(hash);
-    for (std::uint32_t begin = ideal(tag);; begin = (begin + kLine) & mask_) {
-      const Slot* line = &(*slots_)[begin];
-      for (std::uint32_t hits = with_tag(line, tag); hits != 0; hits &= hits - 1) {
-        const RowId row(line[std::countr_zero(hits)].row - 1);
-        if (!row.is_none() && same(row)) return {row, begin + static_cast<std::uint32_t>(std::countr_zero(hits)), hash};
+    for (std::uint32_t at = ideal(tag);; at = (at + 1) & line_mask_) {
+      const Line& line = (*lines_)[at];
+      for (std::uint32_t hits = equal_to(line.tags, tag); hits != 0; hits &= hits - 1) {
+        const auto place = static_cast<std::uint32_t>(std::countr_zero(hits));
+        const RowId row(line.rows[place] - 1);
+        if (!row.is_none() && same(row)) return {row, at * kLine + place, hash};
       }
       const std::uint32_t used = slots_in_use(line);
-      if (used < kLine) return {RowId(), begin + used, hash};
+      if (used < kLine) return {RowId(), at * kLine + used, hash};
     }
   }
   // Puts a row into the free slot that find() ended at; nothing was inserted or erased since.
   void insert(const HashconsSlot& slot, RowId id) {
-    const auto tag = static_cast<std::uint32_t>(slot.hash);
-    (*slots_)[slot.at] = {tag, id.value + 1};
-    if (++used_ * 4 > (std::size_t{mask_} + 1) * 3) grow(used_);
+    tag_at(slot.at) = static_cast<std::uint32_t>(slot.hash);
+    row_at(slot.at) = id.value + 1;
+    if (++used_ * 4 > size() * 3) grow(used_);
   }
   // False if the row is not there under this hash.
   bool erase(std::uint64_t hash, RowId id);
 
   // Prefetching functions must be always inlined: GCC takes them for pure and drops the call.
   [[gnu::always_inline]] void prefetch(std::uint64_t hash) const {
-    __builtin_prefetch(&(*slots_)[ideal(static_cast<std::uint32_t>(hash))]);
+    lines_->prefetch(ideal(static_cast<std::uint32_t>(hash)));
   }
   // The row that a look-up will probably compare with; none if the slot's line, by now in cache, holds no such tag.
   [[nodiscard]] RowId guess(std::uint64_t hash) const {
     const auto tag = static_cast<std::uint32_t>(hash);
-    const Slot* line = &(*slots_)[ideal(tag)];
-    const std::uint32_t hits = with_tag(line, tag);
-    return hits == 0 ? RowId() : RowId(line[std::countr_zero(hits)].row - 1);
+    const Line& line = (*lines_)[ideal(tag)];
+    const std::uint32_t hits = equal_to(line.tags, tag);
+    return hits == 0 ? RowId() : RowId(line.rows[static_cast<std::size_t>(std::countr_zero(hits))] - 1);
   }
 
   // Of the table that `extra` more rows will make necessary beside this one; 0: there is room.
   [[nodiscard]] std::size_t bytes_to_grow(std::size_t extra) const {
-    return (used_ + extra) * 4 > (std::size_t{mask_} + 1) * 3 ? size_for(used_ + extra) * sizeof(Slot) : 0;
+    return (used_ + extra) * 4 > size() * 3 ? size_for(used_ + extra) * kSlotBytes : 0;
   }
-  [[nodiscard]] std::size_t bytes() const { return (std::size_t{mask_} + 1) * sizeof(Slot); }
+  [[nodiscard]] std::size_t bytes() const { return size() * kSlotBytes; }
 
  private:
-  struct Slot {
-    std::uint32_t tag;  // low half of the hash
-    std::uint32_t row;  // row id + 1 (fresh memory is zero)
-  };
   static constexpr std::uint32_t kEmpty = 0;
-  static constexpr std::uint32_t kLine = 64 / sizeof(Slot);
+  static constexpr std::uint32_t kLine = 8;
+  using Words = std::array<std::uint32_t, kLine>;
+  struct alignas(64) Line {
+    Words tags;  // low halves of the hashes
+    Words rows;  // row id + 1 (fresh memory is zero)
+  };
+  static constexpr std::size_t kSlotBytes = sizeof(Line) / kLine;
 
-  // A bit for each slot of the line that holds this tag. Nothing in it branches: where in its line a row lies is
+  // A bit for each word of a line that equals this one. Nothing in it branches: where in its line a row lies is
   // anybody's guess, and a wrong guess costs more than looking at all of them. (A free slot may hold any tag; its row
   // is none, and it comes after those in use.)
-  [[nodiscard]] static std::uint32_t with_tag(const Slot* line, std::uint32_t tag) {
+  [[nodiscard]] static std::uint32_t equal_to(const Words& words, std::uint32_t word) {
+#ifdef __SSE2__
+    const __m128i wanted = _mm_set1_epi32(static_cast<int>(word));
+    const auto* quads = reinterpret_cast<const __m128i*>(words.data());
+    const __m128i first = _mm_cmpeq_epi32(_mm_load_si128(quads), wanted);
+    const __m128i second = _mm_cmpeq_epi32(_mm_load_si128(quads + 1), wanted);
+    const __m128i bytes = _mm_packs_epi16(_mm_packs_epi32(first, second), _mm_setzero_si128());
+    return static_cast<std::uint32_t>(_mm_movemask_epi8(bytes));
+#else
     std::uint32_t hits = 0;
 #pragma GCC unroll 8
-    for (std::uint32_t i = 0; i < kLine; ++i) hits |= static_cast<std::uint32_t>(line[i].tag == tag) << i;
+    for (std::uint32_t i = 0; i < kLine; ++i) hits |= static_cast<std::uint32_t>(words[i] == word) << i;
     return hits;
+#endif
   }
   // How many are in use, which come first.
-  [[nodiscard]] static std::uint32_t slots_in_use(const Slot* line) {
-    std::uint32_t used = 0;
-#pragma GCC unroll 8
-    for (std::uint32_t i = 0; i < kLine; ++i) used += static_cast<std::uint32_t>(line[i].row != kEmpty);
-    return used;
+  [[nodiscard]] static std::uint32_t slots_in_use(const Line& line) {
+    return static_cast<std::uint32_t>(std::countr_zero(equal_to(line.rows, kEmpty) | 1U << kLine));
   }
-  [[nodiscard]] std::uint32_t ideal(std::uint32_t tag) const { return tag & mask_ & ~(kLine - 1); }
+  [[nodiscard]] std::size_t size() const { return (std::size_t{line_mask_} + 1) * kLine; }
+  // The line at which the search for a tag begins.
+  [[nodiscard]] std::uint32_t ideal(std::uint32_t tag) const { return tag / kLine & line_mask_; }
+  [[nodiscard]] std::uint32_t& tag_at(std::uint32_t slot) { return (*lines_)[slot / kLine].tags[slot % kLine]; }
+  [[nodiscard]] std::uint32_t& row_at(std::uint32_t slot) { return (*lines_)[slot / kLine].rows[slot % kLine]; }
   [[nodiscard]] static std::size_t size_for(std::size_t entries) {
     std::size_t size = 64;
     while (size * 3 < entries * 5) size *= 2;
@@ -99,8 +117,8 @@ class Hashcons {
   }
   void grow(std::size_t entries);
 
-  std::unique_ptr<Column<Slot>> slots_;
-  std::uint32_t mask_ = 0;
+  std::unique_ptr<Column<Line>> lines_;
+  std::uint32_t line_mask_ = 0;
   std::size_t used_ = 0;
 };
 
