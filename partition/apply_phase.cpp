@@ -14,9 +14,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kPieceMatches = 4096;
-// Requests of a slice should fit into a core's cache; threads and ranks must have enough of them between two barriers.
+// Requests of a slice should fit into a core's cache; threads and ranks must have enough of them between two barriers,
+// threads more: to wake one takes longer than to send a message.
 constexpr std::size_t kSliceResults = std::size_t{1} << 14;
-constexpr std::size_t kSliceWorkers = 4;
+constexpr std::size_t kSliceOfThreads = 4;
 constexpr std::size_t kMostSliceResults = std::size_t{1} << 20;
 
 // Consecutive matches of one rule, found by one task.
@@ -51,9 +52,9 @@ class ApplyPhase {
 
   ApplyResult run() {
     cut_pieces();
-    const std::size_t workers =
-        static_cast<std::size_t>(partition_.workers.threads()) * static_cast<std::size_t>(partition_.ranks());
-    const std::size_t slice = std::min(kMostSliceResults, kSliceResults * (workers == 1 ? 1 : workers * kSliceWorkers));
+    const auto threads = static_cast<std::size_t>(partition_.workers.threads());
+    const std::size_t slice = std::min(kMostSliceResults, kSliceResults * static_cast<std::size_t>(partition_.ranks()) *
+                                                              (threads == 1 ? 1 : threads * kSliceOfThreads));
     std::size_t begin = 0;
     for (;;) {
       std::size_t end = begin;

@@ -58,26 +58,35 @@ void Inserter::receive_requests() {
             [this](int source, MessageReader& reader) { read_requests(source, reader.rest()); });
 }
 
-// Reads a group of requests three times: the first two to have the ghosts of its classes in cache by the last.
+// Reads a group of requests twice, and between looks where the ghosts of its classes probably are, so that they are in
+// cache by the second time.
 void Inserter::read_requests(int source, std::span<const std::byte> bytes) {
+  struct Named {
+    GlobalId id;
+    ClassId guess;
+  };
   std::array<std::uint32_t, kMaxArity> kids;
+  std::vector<Named> classes;  // of the group
   MessageReader reader(bytes);
   while (!reader.done()) {
     const MessageReader group_begin = reader;
-    const auto visit_ids = [&](auto&& visit) {
-      reader = group_begin;
-      for (std::size_t i = 0; i < kGroup && !reader.done(); ++i) {
-        const auto wire = reader.take<WireRequest>();
-        if (!wire.target.is_none()) visit(wire.target);
-        for (std::uint32_t k = 0; k < wire.arity; ++k) visit(reader.take<NamedClass>().id);
-      }
+    classes.clear();
+    const auto note = [&](GlobalId id) {
+      partition_.prefetch_local_slot(id);
+      classes.push_back({id, ClassId()});
     };
-    visit_ids([this](GlobalId id) { partition_.prefetch_local_slot(id); });
-    visit_ids([this](GlobalId id) { partition_.prefetch_local(id); });
-    reader = group_begin;
     for (std::size_t i = 0; i < kGroup && !reader.done(); ++i) {
       const auto wire = reader.take<WireRequest>();
-      for (std::uint32_t k = 0; k < wire.arity; ++k) kids[k] = partition_.local(reader.take<NamedClass>()).value;
+      for (std::uint32_t k = 0; k < wire.arity; ++k) note(reader.take<NamedClass>().id);
+      if (!wire.target.is_none()) note(wire.target);
+    }
+    for (Named& cls : classes) cls.guess = partition_.prefetch_local(cls.id);
+    reader = group_begin;
+    const Named* next = classes.data();
+    for (std::size_t i = 0; i < kGroup && !reader.done(); ++i) {
+      const auto wire = reader.take<WireRequest>();
+      for (std::uint32_t k = 0; k < wire.arity; ++k)
+        kids[k] = partition_.local(reader.take<NamedClass>(), next++->guess).value;
       NodeRequest request;
       request.symbol = SymbolId(wire.symbol);
       request.rule = wire.rule;
@@ -87,7 +96,7 @@ void Inserter::read_requests(int source, std::span<const std::byte> bytes) {
         request.ticket = Insertion::kForeignTicket | static_cast<std::uint32_t>(replies_.size());
         replies_.push_back({source, wire.ticket});
       } else {
-        request.target = partition_.local({wire.target, wire.name}).value;
+        request.target = partition_.local({wire.target, wire.name}, next++->guess).value;
       }
       insertion_.add(0, request, std::span(kids).first(wire.arity));
     }

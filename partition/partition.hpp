@@ -63,15 +63,24 @@ class Partition {
   // The leaders that classes named some iterations ago follow now. Collective; all ranks pass the same classes. A
   // class's old home stays subscribed to whatever class it was merged into, so it always knows.
   [[nodiscard]] std::vector<GlobalId> leaders(std::span<const NamedClass> classes);
-  // For tight loops ahead of local(): fetch what it will read, in two stages.
+  // For tight loops ahead of local(): fetch what it will read, in two stages. The second returns what the class
+  // probably is here; none: not known yet.
   [[gnu::always_inline]] void prefetch_local_slot(GlobalId id) const {
     if (id.home() != rank_) ghost_of_.prefetch(hash_of(id));
   }
-  [[gnu::always_inline]] void prefetch_local(GlobalId id) const {
-    if (id.home() == rank_)
+  [[gnu::always_inline]] ClassId prefetch_local(GlobalId id) const {
+    if (id.home() == rank_) {
       graph.classes.prefetch(id.index().value);
-    else if (const RowId guess = ghost_of_.guess(hash_of(id)); !guess.is_none())
-      prefetch_class(ClassId(guess.value));
+      return id.index();
+    }
+    const ClassId guess(ghost_of_.guess(hash_of(id)).value);
+    if (!guess.is_none()) prefetch_class(guess);
+    return guess;
+  }
+  // As local(), from what prefetch_local() returned.
+  ClassId local(const NamedClass& named, ClassId guess) {
+    if (named.id.home() == rank_ || (!guess.is_none() && remote_.ghost(guess).global == named.id.value)) return guess;
+    return local(named);
   }
   // The same ahead of named().
   [[gnu::always_inline]] void prefetch_class(ClassId id) const {
