@@ -150,7 +150,7 @@ class RebuildRound {
         const std::span now(kids.data(), arity);
         if (!partition_.alone() && partition_.home_of_local(symbol, now) != partition_.rank()) {
           inserter_.add(shard, {symbol, graph_.nodes[row].class_id, kNoRule, 0, 0}, now, no_names_);
-          graph_.nodes.kill(row, shard);
+          graph_.nodes.kill(row, arity, shard);
           ++totals_[shard].moved;
           continue;
         }
@@ -191,7 +191,7 @@ class RebuildRound {
         const std::uint32_t a = graph_.nodes[row].class_id;
         const std::uint32_t b = graph_.nodes[other].class_id;
         if (a != b) unions_[shard].push_back({a, b, kNoRule});
-        graph_.nodes.kill(row, shard);
+        graph_.nodes.kill(row, arity, shard);
       }
     }
   }

@@ -16,25 +16,28 @@ struct Position {  // home to subscriber
   std::uint64_t position;
 };
 
-// The ids of a table in order, in pieces for the rank's threads: block by block, as they are dealt to shards.
+// The ids of a table in order, in pieces for the rank's threads: block by block, as they are dealt to shards. All in
+// one piece for one thread.
 class IdPieces {
  public:
   static constexpr std::size_t kBlock = std::size_t{1} << ShardedIds::kBlockBits;
-  static constexpr std::size_t kBlocks = 64;  // of a piece
 
-  explicit IdPieces(const ShardedIds& ids) : ids_(ids), blocks_(ids.blocks()) {}
-  [[nodiscard]] std::size_t count() const { return (blocks_ + kBlocks - 1) / kBlocks; }
+  IdPieces(const ShardedIds& ids, int threads)
+      : ids_(ids), blocks_(ids.blocks()), piece_(threads == 1 ? std::max<std::size_t>(1, blocks_) : kBlocksOfPiece) {}
+  [[nodiscard]] std::size_t count() const { return (blocks_ + piece_ - 1) / piece_; }
   // Calls visit(first id, how many are used) for every block of a piece.
   template <class Visit>
   void for_each_block(std::size_t piece, Visit&& visit) const {
-    const std::size_t end = std::min(blocks_, (piece + 1) * kBlocks);
-    for (std::size_t n = piece * kBlocks; n < end; ++n)
+    const std::size_t end = std::min(blocks_, (piece + 1) * piece_);
+    for (std::size_t n = piece * piece_; n < end; ++n)
       if (const ShardedIds::Block block = ids_.block(n); block.count != 0) visit(block.first, block.count);
   }
 
  private:
+  static constexpr std::size_t kBlocksOfPiece = 64;
   const ShardedIds& ids_;
   std::size_t blocks_;
+  std::size_t piece_;  // blocks
 };
 
 // How many of what a piece holds; then how many the pieces before it hold.
@@ -55,7 +58,7 @@ PieceCounts sum_up(std::vector<PieceCounts>& pieces) {
 }
 
 // Copies the columns out of an e-graph that nobody changes; the rank's threads share the work. The search waits for it:
-// rows go through a core's cache once to be counted, and once to be copied.
+// rows go through a core's cache once to be copied, and where threads must know where theirs begin, once to be counted.
 class Export {
  public:
   Export(Search& search, SearchState& state)
@@ -64,8 +67,8 @@ class Export {
         data_stamp_(search.analysis().data_stamp()),
         state_(state),
         share_(state.share),
-        class_pieces_(graph_.classes.ids()),
-        row_pieces_(graph_.nodes.ids()) {}
+        class_pieces_(graph_.classes.ids(), partition_.workers.threads()),
+        row_pieces_(graph_.nodes.ids(), partition_.workers.threads()) {}
 
   void run(std::span<const NamedClass> roots) {
     const SymbolTable& symbols = graph_.symbols();
@@ -108,8 +111,8 @@ class Export {
       });
       classes_before_[piece].first = classes;
     });
-    rows_before_.resize(row_pieces_.count());
-    for_each_piece(row_pieces_, [&](std::size_t piece) {
+    rows_before_.assign(row_pieces_.count(), {graph_.nodes.live_count(), graph_.nodes.live_children()});
+    const auto count_rows = [&](std::size_t piece) {
       std::uint64_t rows = 0;
       std::uint64_t children = 0;
       row_pieces_.for_each_block(piece, [&](std::uint32_t first, std::uint32_t count) {
@@ -120,7 +123,8 @@ class Export {
         }
       });
       rows_before_[piece] = {rows, children};
-    });
+    };
+    if (row_pieces_.count() > 1) for_each_piece(row_pieces_, count_rows);
     constexpr std::size_t kColumns = 5;
     std::array<std::uint64_t, kColumns> mine{};
     mine[0] = sum_up(classes_before_).first;

@@ -33,6 +33,7 @@ void check_invariants(const EGraph& graph, bool alone) {
     }
   }
   CHECK(live_rows == graph.nodes.live_count());
+  CHECK(positions == graph.nodes.live_children());
   std::size_t member_entries = 0;
   std::size_t parent_entries = 0;
   graph.classes.for_each([&](ClassId cls) {

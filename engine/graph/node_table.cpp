@@ -52,6 +52,12 @@ std::size_t NodeTable::live_count() const {
   return static_cast<std::size_t>(live);
 }
 
+std::size_t NodeTable::live_children() const {
+  std::int64_t children = 0;
+  for (const Shard& shard : hashcons_) children += shard.live_children;
+  return static_cast<std::size_t>(children);
+}
+
 std::size_t NodeTable::dead_count() const {
   std::size_t held = 0;
   for (std::uint32_t s = 0; s < shards(); ++s) held += ids_.used(s) - free_[s].size();

@@ -147,6 +147,7 @@ class NodeTable {
     rows_[id.value] = {symbol, cls.value, {0, 0}, 0, {Edge::kEnd, Edge::kEnd}, stamp};
     write_kids(shard, id, kids);
     hashcons_[shard].table.insert(slot, id);
+    hashcons_[shard].live_children += static_cast<std::int64_t>(kids.size());
     return id;
   }
   // Puts an existing row under a new key (its kids are already written) that look_up() did not find.
@@ -155,10 +156,11 @@ class NodeTable {
   }
   // Takes the row out of the hashcons under its old key; false if it is not there (already taken out).
   bool erase(std::uint32_t shard, std::uint64_t hash, RowId id) { return hashcons_[shard].table.erase(hash, id); }
-  // Marks the row dead; it must not be in the hashcons.
-  void kill(RowId id, std::uint32_t shard) {
+  // Marks the row, of so many children, dead; it must not be in the hashcons.
+  void kill(RowId id, std::uint32_t arity, std::uint32_t shard) {
     rows_[id.value].symbol = SymbolId();
     --hashcons_[shard].live;
+    hashcons_[shard].live_children -= arity;
   }
 
   // Room for extra[shard] more rows and `wide` more wide children a shard. Between phases only.
@@ -168,6 +170,8 @@ class NodeTable {
   [[nodiscard]] std::size_t bytes_to_grow(std::size_t extra) const;
 
   [[nodiscard]] std::size_t live_count() const;
+  // Of all live rows.
+  [[nodiscard]] std::size_t live_children() const;
   // Rows that are dead and still hold their slots.
   [[nodiscard]] std::size_t dead_count() const;
   // Gives the slots of the shard's dead rows back. No list may hold them any more. By the owner of the shard.
@@ -178,7 +182,9 @@ class NodeTable {
  private:
   struct alignas(kApartBytes) Shard {
     Hashcons table;
-    std::int64_t live = 0;  // rows made minus rows killed through this shard; only the sum over shards means something
+    // Rows made minus rows killed through this shard, and their children; only the sums over shards mean something.
+    std::int64_t live = 0;
+    std::int64_t live_children = 0;
   };
   RowId new_row(std::uint32_t shard) {
     ++hashcons_[shard].live;

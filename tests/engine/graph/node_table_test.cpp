@@ -62,7 +62,7 @@ TEST(NodeTable, FindsWhatWasInsertedAndNothingElse) {
         if (random() % 4 == 0) {
           EXPECT_TRUE(table.erase(table.shard_of_hash(hash), hash, found));
           EXPECT_FALSE(table.erase(table.shard_of_hash(hash), hash, found));
-          table.kill(found, table.shard_of_hash(hash));
+          table.kill(found, key[0], table.shard_of_hash(hash));
           expected.erase(it);
         }
         continue;
@@ -74,6 +74,9 @@ TEST(NodeTable, FindsWhatWasInsertedAndNothingElse) {
       expected.emplace(key, row);
     }
     EXPECT_EQ(table.live_count(), expected.size());
+    std::size_t children = 0;
+    for (const auto& [key, row] : expected) children += key.size() - 1;
+    EXPECT_EQ(table.live_children(), children);
     for (const auto& [key, row] : expected) {
       const std::span<const std::uint32_t> kids(key.data() + 1, key.size() - 1);
       EXPECT_EQ(table.find(NodeTable::hash_key(SymbolId(key[0]), kids), SymbolId(key[0]), kids), row);
@@ -92,7 +95,7 @@ TEST(NodeTable, UsesTheSlotsOfDeadRowsAgain) {
   for (std::uint32_t kid = 0; kid < 10; ++kid) rows.push_back(insert(kid));
   for (const std::size_t dying : {2U, 7U}) {
     ASSERT_TRUE(table.erase(0, table.hash_row(rows[dying], 1), rows[dying]));
-    table.kill(rows[dying], 0);
+    table.kill(rows[dying], 1, 0);
   }
   EXPECT_EQ(table.dead_count(), 2U);
   table.free_dead_rows(0);
