@@ -1,0 +1,486 @@
+#include "partition/class_costs.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+
+namespace tessera {
+namespace {
+
+constexpr std::uint64_t kInfinite = Language::kInfiniteCost;
+constexpr std::size_t kFewItems = 4096;    // fewer are not worth a second thread
+constexpr std::size_t kTasksOfThread = 4;  // parts of a round
+constexpr std::size_t kGroup = 32;         // rows whose cache misses overlap
+
+class CappedSum {
+ public:
+  explicit CappedSum(std::uint64_t first) : sum_(first) {}
+  void add(std::uint64_t more) { over_ = __builtin_add_overflow(sum_, more, &sum_) || over_; }
+  [[nodiscard]] std::uint64_t capped(std::uint64_t at) const { return over_ ? at : std::min(sum_, at); }
+
+ private:
+  std::uint64_t sum_;
+  bool over_ = false;
+};
+
+}  // namespace
+
+ClassCosts::ClassCosts(Partition& partition, std::span<const GlobalId> barriers)
+    : partition_(partition),
+      graph_(partition.graph),
+      barriers_(barriers.begin(), barriers.end()),
+      barrier_cost_(barriers.size(), kInfinite),
+      sets_(barriers.size()),
+      total_(graph_.classes.bound(), kInfinite),
+      state_(total_.size(), 0),
+      waiting_(graph_.nodes.ids().bound(), 0),
+      shards_(graph_.shards()),
+      news_(partition.ranks()) {
+  if (!has_barriers()) return;
+  resting_.resize(total_.size());
+  barrier_index_.assign(total_.size(), kNoBarrier);
+  // Barriers that were merged into one class share its cost; the class has the index of the last of them.
+  for (std::uint32_t i = 0; i < barriers_.size(); ++i) {
+    const ClassId here = partition_.find_local(barriers_[i]);
+    if (!here.is_none()) barrier_index_[here.value] = i;
+  }
+}
+
+std::uint64_t ClassCosts::of(ClassId cls) const {
+  const std::uint64_t total = total_[cls.value];
+  return total < kTooMuch || total == kInfinite ? total : kInfinite - 1;
+}
+
+std::uint64_t ClassCosts::evaluations() const {
+  std::uint64_t sum = 0;
+  for (const Task& task : tasks_) sum += task.evaluations;
+  return sum;
+}
+
+std::size_t ClassCosts::parts_of(std::size_t items) const {
+  const auto threads = static_cast<std::size_t>(partition_.workers.threads());
+  return threads == 1 || items < kFewItems ? 1 : threads * kTasksOfThread;
+}
+
+std::span<ClassCosts::Task> ClassCosts::tasks(std::size_t parts) {
+  while (tasks_.size() < parts) tasks_.emplace_back().offers.resize(shards_.size());
+  return std::span<Task>(tasks_).first(parts);
+}
+
+// --- what a row costs ---
+
+std::uint64_t ClassCosts::own_cost(RowId row, std::uint32_t arity, Scratch& scratch) const {
+  const auto data_of = [&](ClassId cls) {
+    const DataId id = graph_.classes[cls].data;
+    return id.is_none() ? DataView{} : graph_.data[id];
+  };
+  const Row& r = graph_.nodes[row];
+  scratch.data.assign(arity, DataView{});
+  DataView self;
+  if (graph_.language().has_data()) {
+    self = data_of(ClassId(r.class_id));
+    for (std::uint32_t k = 0; k < arity; ++k) scratch.data[k] = data_of(ClassId(graph_.nodes.kid(row, arity, k)));
+  }
+  const std::uint64_t own = graph_.language().cost(graph_.symbols()[r.symbol], self, scratch.data);
+  CHECK(own != 0);
+  return own;
+}
+
+std::uint64_t ClassCosts::total_of(RowId row, Scratch& scratch) const {
+  const std::uint32_t arity = graph_.arity(row);
+  const std::uint64_t own = own_cost(row, arity, scratch);
+  if (own == kInfinite) return kInfinite;
+  CappedSum sum(own);
+  std::uint64_t dearest = 0;
+  for (std::uint32_t k = 0; k < arity; ++k) {
+    const std::uint64_t kid = total_[graph_.nodes.kid(row, arity, k)];
+    sum.add(kid);
+    dearest = std::max(dearest, kid);
+  }
+  return sum.capped(std::max(kTooMuch, dearest + 1));
+}
+
+std::uint64_t ClassCosts::total_with_barriers(RowId row, Scratch& scratch, Resting& resting) const {
+  const std::uint32_t arity = graph_.arity(row);
+  const std::uint64_t own = own_cost(row, arity, scratch);
+  if (own == kInfinite) return kInfinite;
+  CappedSum local(own);
+  std::uint64_t dearest = 0;
+  scratch.set.assign(sets_.width(), 0);
+  for (std::uint32_t k = 0; k < arity; ++k) {
+    const ClassId kid(graph_.nodes.kid(row, arity, k));
+    dearest = std::max(dearest, total_[kid.value]);
+    const Resting& below = resting_[kid.value];
+    if (const std::uint32_t barrier = barrier_of(kid); barrier != kNoBarrier)
+      scratch.set[barrier / 64] |= std::uint64_t{1} << (barrier % 64);
+    else
+      local.add(below.local);
+    if (below.set == BarrierSets::kEmpty) continue;
+    const BarrierSets::Words words = sets_[below.set];
+    for (std::size_t w = 0; w < words.size(); ++w) scratch.set[w] |= words[w];
+  }
+  resting.local = local.capped(kTooMuch);
+  resting.key = key_of(row);
+  resting.set = sets_.find(scratch.set);
+  CappedSum sum(resting.local);
+  sum.add(set_cost(scratch.set));
+  return sum.capped(std::max(kTooMuch, dearest + 1));
+}
+
+std::uint64_t ClassCosts::set_cost(BarrierSets::Words set) const {
+  CappedSum sum(0);
+  for (std::size_t w = 0; w < set.size(); ++w)
+    for (std::uint64_t rest = set[w]; rest != 0; rest &= rest - 1)
+      sum.add(barrier_cost_[w * 64 + static_cast<std::size_t>(std::countr_zero(rest))]);
+  return sum.capped(kTooMuch);
+}
+
+std::uint64_t ClassCosts::key_of(RowId row) const {
+  const std::uint32_t arity = graph_.arity(row);
+  std::uint64_t key = graph_.symbols().hash(graph_.nodes[row].symbol);
+  for (std::uint32_t k = 0; k < arity; ++k)
+    key = hash_combine(key, graph_.classes[ClassId(graph_.nodes.kid(row, arity, k))].name);
+  return key;
+}
+
+std::optional<ClassCosts::Choice> ClassCosts::cheapest_row(ClassId cls) const {
+  std::optional<Choice> best;
+  const std::uint64_t total = total_[cls.value];
+  if (total == kInfinite) return best;
+  Scratch scratch;
+  Resting resting;
+  graph_.for_each_member(cls, [&](RowId row) {
+    if (waiting_[row.value] != 0) return;
+    if ((has_barriers() ? total_with_barriers(row, scratch, resting) : total_of(row, scratch)) != total) return;
+    if (const std::uint64_t key = key_of(row); !best || key < best->key) best = {key, row};
+  });
+  return best;
+}
+
+// --- a round: rows offer, classes accept ---
+
+void ClassCosts::queue_leaves() {
+  const ShardedIds& ids = graph_.nodes.ids();
+  const std::size_t parts = parts_of(waiting_.size());
+  const std::span<Task> all = tasks(parts);
+  partition_.workers.for_each(parts, parts > 1, [&](std::size_t part) {
+    for (std::size_t n = ids.blocks() * part / parts; n < ids.blocks() * (part + 1) / parts; ++n) {
+      const ShardedIds::Block block = ids.block(n);
+      for (std::uint32_t id = block.first; id < block.first + block.count; ++id) {
+        const RowId row(id);
+        if (!graph_.nodes.is_live(row)) continue;
+        const std::uint32_t arity = graph_.arity(row);
+        waiting_[id] = static_cast<std::uint16_t>(arity);
+        if (arity == 0) all[part].rows.push_back(row);
+      }
+    }
+  });
+  gather_rows(all);
+}
+
+void ClassCosts::gather_rows(std::span<Task> tasks) {
+  rows_.clear();
+  if (tasks.size() == 1) rows_.swap(tasks[0].rows);
+  for (Task& task : tasks) {
+    rows_.insert(rows_.end(), task.rows.begin(), task.rows.end());
+    task.rows.clear();
+  }
+}
+
+bool ClassCosts::is_better(std::uint64_t total, const Resting& resting, std::uint32_t class_id) const {
+  const std::uint64_t known = total_[class_id];
+  return total < known ||
+         (has_barriers() && total == known && total != kInfinite && resting.key < resting_[class_id].key);
+}
+
+void ClassCosts::evaluate(Task& task, RowId row) {
+  ++task.evaluations;
+  waiting_[row.value] = 0;
+  Resting resting;
+  const std::uint64_t total =
+      has_barriers() ? total_with_barriers(row, task.scratch, resting) : total_of(row, task.scratch);
+  const std::uint32_t class_id = graph_.nodes[row].class_id;
+  if (!is_better(total, resting, class_id)) return;
+  if (resting.set == BarrierSets::kUnknown)
+    task.unknown_sets.push_back(row);
+  else
+    offer(task, total, resting, class_id);
+}
+
+void ClassCosts::offer(Task& task, std::uint64_t total, const Resting& resting, std::uint32_t class_id) const {
+  const auto at = static_cast<std::uint32_t>(task.resting.size());
+  if (has_barriers()) task.resting.push_back(resting);
+  task.offers[graph_.classes.shard_of(ClassId(class_id))].push_back({total, class_id, at});
+}
+
+// As in partition/insertion.cpp: tight loops fetch what the work on a group will read. Always inlined, or dropped.
+[[gnu::always_inline]] inline void ClassCosts::prefetch(std::span<const RowId> group) const {
+  for (const RowId row : group) graph_.nodes.prefetch_row(row);
+  const auto prefetch_class = [&](std::uint32_t cls) __attribute__((always_inline)) {
+    __builtin_prefetch(&total_[cls]);
+    graph_.classes.prefetch(cls);
+    if (has_barriers()) __builtin_prefetch(&resting_[cls]);
+  };
+  for (const RowId row : group) {
+    const Row& r = graph_.nodes[row];
+    prefetch_class(r.class_id);
+    if (graph_.arity(row) > NodeTable::kInlineArity) continue;
+    prefetch_class(r.kids[0]);
+    prefetch_class(r.kids[1]);
+  }
+}
+
+void ClassCosts::evaluate(Task& task, std::span<const RowId> rows) {
+  for (std::size_t begin = 0; begin < rows.size(); begin += kGroup) {
+    const std::span<const RowId> group = rows.subspan(begin, std::min(kGroup, rows.size() - begin));
+    prefetch(group);
+    for (const RowId row : group) evaluate(task, row);
+  }
+}
+
+void ClassCosts::evaluate() {
+  const std::size_t parts = parts_of(rows_.size());
+  const std::span<Task> all = tasks(parts);
+  partition_.workers.for_each(parts, parts > 1, [&](std::size_t part) {
+    const std::size_t begin = rows_.size() * part / parts;
+    evaluate(all[part], std::span<const RowId>(rows_).subspan(begin, rows_.size() * (part + 1) / parts - begin));
+  });
+  // Sets that are new: one by one.
+  for (Task& task : all) {
+    for (const RowId row : task.unknown_sets) {
+      Resting resting;
+      const std::uint64_t total = total_with_barriers(row, task.scratch, resting);
+      resting.set = sets_.intern(task.scratch.set);
+      offer(task, total, resting, graph_.nodes[row].class_id);
+    }
+    task.unknown_sets.clear();
+  }
+  partition_.workers.for_each(shards_.size(), parts > 1,
+                              [&](std::size_t shard) { accept_all(all, static_cast<std::uint32_t>(shard)); });
+  for (Task& task : all) task.resting.clear();
+}
+
+// By the owner of the shard.
+void ClassCosts::accept_all(std::span<Task> tasks, std::uint32_t shard) {
+  const Resting none;
+  for (Task& task : tasks) {
+    std::vector<Offer>& offers = task.offers[shard];
+    for (std::size_t i = 0; i < offers.size(); ++i) {
+      if (i + kGroup < offers.size()) __builtin_prefetch(&total_[offers[i + kGroup].class_id], 1);
+      const Offer& offer = offers[i];
+      accept(shards_[shard], offer.total, has_barriers() ? task.resting[offer.resting] : none, offer.class_id);
+    }
+    offers.clear();
+  }
+}
+
+void ClassCosts::accept(Shard& shard, std::uint64_t total, const Resting& resting, std::uint32_t class_id) {
+  if (!is_better(total, resting, class_id)) return;
+  const bool is_ghost = partition_.is_ghost(ClassId(class_id));
+  const bool is_cheaper = total < total_[class_id];
+  total_[class_id] = total;
+  if (has_barriers()) {
+    DCHECK((state_[class_id] & kToldOf) == 0);
+    resting_[class_id] = resting;
+    if (!is_ghost) {
+      if (!is_cheaper) return;
+      shard.pending.push_back({total, class_id});
+      std::ranges::push_heap(shard.pending, std::greater(), &Due::total);
+      return;
+    }
+  }
+  if ((state_[class_id] & kListed) != 0) return;
+  state_[class_id] |= kListed;
+  if (is_ghost)
+    shard.ghosts.emplace_back(class_id);
+  else
+    shard.pending.push_back({total, class_id});
+}
+
+// --- a round: classes are told of ---
+
+std::uint64_t ClassCosts::least_pending() {
+  std::uint64_t least = kInfinite;
+  for (Shard& shard : shards_) {
+    std::vector<Due>& pending = shard.pending;
+    // Entries of classes that have become cheaper since are not heeded.
+    while (has_barriers() && !pending.empty() && total_[pending.front().class_id] != pending.front().total) {
+      std::ranges::pop_heap(pending, std::greater(), &Due::total);
+      pending.pop_back();
+    }
+    if (!pending.empty()) least = std::min(least, has_barriers() ? pending.front().total : 0);
+  }
+  if (partition_.alone()) return least;
+  std::vector<std::uint64_t> all = barrier_cost_;
+  all.push_back(least);
+  partition_.exchange.all_reduce(all, Reduction::kMin);
+  least = all.back();
+  std::copy(all.begin(), all.end() - 1, barrier_cost_.begin());
+  return least;
+}
+
+void ClassCosts::take_due(std::uint64_t total) {
+  due_.clear();
+  for (Shard& shard : shards_) {
+    std::vector<Due>& pending = shard.pending;
+    if (!has_barriers()) {
+      for (const Due& due : pending) {
+        state_[due.class_id] &= static_cast<std::uint8_t>(~kListed);
+        due_.emplace_back(due.class_id);
+      }
+      pending.clear();
+    }
+    while (!pending.empty() && pending.front().total == total) {
+      const std::uint32_t class_id = pending.front().class_id;
+      std::ranges::pop_heap(pending, std::greater(), &Due::total);
+      pending.pop_back();
+      if (total_[class_id] == total) due_.emplace_back(class_id);
+    }
+  }
+  if (has_barriers())
+    for (const ClassId cls : due_) settle_barrier(cls);
+}
+
+void ClassCosts::settle_barrier(ClassId cls) {
+  if (const std::uint32_t barrier = barrier_of(cls); barrier != kNoBarrier)
+    barrier_cost_[barrier] = resting_[cls.value].local;
+}
+
+void ClassCosts::prefetch(Edge edge) const {
+  if (edge.is_end() || (edge.value & Edge::kWide) != 0) return;
+  graph_.nodes.prefetch_row(RowId(edge.value >> 1));
+  __builtin_prefetch(&waiting_[edge.value >> 1], 1);
+}
+
+void ClassCosts::queue_parents(Task& task, std::span<const ClassId> classes, bool shared) {
+  struct Walk {
+    Edge edge;
+    bool first_time;
+  };
+  std::array<Walk, kGroup> walks;
+  // Whether the row is to be queued; it is once, whoever asks.
+  const auto is_ready = [&](RowId row, bool first_time) {
+    std::uint16_t& waiting = waiting_[row.value];
+    if (!shared) {
+      if (first_time) --waiting;
+      if (waiting != 0) return false;
+      waiting = kQueued;
+      return true;
+    }
+    const std::atomic_ref left(waiting);
+    const int now =
+        first_time ? left.fetch_sub(1, std::memory_order_relaxed) - 1 : left.load(std::memory_order_relaxed);
+    return now == 0 && left.fetch_or(kQueued, std::memory_order_relaxed) == 0;
+  };
+  for (std::size_t begin = 0; begin < classes.size(); begin += kGroup) {
+    const std::span<const ClassId> group = classes.subspan(begin, std::min(kGroup, classes.size() - begin));
+    for (const ClassId cls : group) {
+      graph_.classes.prefetch(cls.value);
+      __builtin_prefetch(&state_[cls.value], 1);
+    }
+    std::size_t count = 0;
+    for (const ClassId cls : group) {
+      const Edge edge = graph_.first_parent(cls);
+      if (!edge.is_end()) walks[count++] = {edge, (state_[cls.value] & kToldOf) == 0};
+      prefetch(edge);
+      state_[cls.value] |= kToldOf;
+    }
+    // All lists of the group advance together, so that their cache misses overlap.
+    while (count != 0) {
+      for (std::size_t i = 0; i < count;) {
+        Walk& walk = walks[i];
+        const RowId row = graph_.nodes.edge_row(walk.edge);
+        if (graph_.nodes.is_live(row) && is_ready(row, walk.first_time)) task.rows.push_back(row);
+        walk.edge = graph_.nodes.next(walk.edge);
+        prefetch(walk.edge);
+        if (walk.edge.is_end())
+          walk = walks[--count];
+        else
+          ++i;
+      }
+    }
+  }
+}
+
+void ClassCosts::queue_parents() {
+  const std::size_t parts = parts_of(due_.size());
+  const std::span<Task> all = tasks(parts);
+  partition_.workers.for_each(parts, parts > 1, [&](std::size_t part) {
+    const std::size_t begin = due_.size() * part / parts;
+    queue_parents(all[part], std::span<const ClassId>(due_).subspan(begin, due_.size() * (part + 1) / parts - begin),
+                  parts > 1);
+  });
+  gather_rows(all);
+}
+
+// --- between ranks ---
+
+void ClassCosts::put(Outbox& outbox, int to, GlobalId cls, ClassId here) const {
+  outbox.put(to, Told{cls, total_[here.value]});
+  if (!has_barriers()) return;
+  const Resting& resting = resting_[here.value];
+  outbox.put(to, Rest{resting.local, resting.key}, sets_[resting.set]);
+}
+
+ClassCosts::Told ClassCosts::take(MessageReader& reader, Resting& resting) {
+  const auto told = reader.take<Told>();
+  if (!has_barriers()) return told;
+  const auto rest = reader.take<Rest>();
+  std::vector<std::uint64_t> set;
+  for (std::size_t w = 0; w < sets_.width(); ++w) set.push_back(reader.take<std::uint64_t>());
+  resting = {rest.local, rest.key, sets_.intern(set)};
+  return told;
+}
+
+void ClassCosts::offer_to_homes() {
+  for (Shard& shard : shards_) {
+    for (const ClassId cls : shard.ghosts) {
+      state_[cls.value] &= static_cast<std::uint8_t>(~kListed);
+      const GlobalId id = partition_.global(cls);
+      put(partition_.outbox, id.home(), id, cls);
+    }
+    shard.ghosts.clear();
+  }
+  superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
+    Resting resting;
+    while (!reader.done()) {
+      const Told told = take(reader, resting);
+      const ClassId cls = told.cls.index();
+      accept(shards_[graph_.classes.shard_of(cls)], told.total, resting, cls.value);
+    }
+  });
+}
+
+void ClassCosts::tell_subscribers() {
+  for (const ClassId cls : due_)
+    partition_.subscribers.for_each(
+        cls, [&](const Subscriber& s) { put(news_, static_cast<int>(s.rank), GlobalId(partition_.rank(), cls), cls); });
+  superstep(partition_.exchange, news_, partition_.inbox, [&](int, MessageReader& reader) {
+    Resting resting;
+    while (!reader.done()) {
+      const Told told = take(reader, resting);
+      const ClassId cls = partition_.find_local(told.cls);
+      CHECK(!cls.is_none());
+      total_[cls.value] = told.total;
+      due_.push_back(cls);
+      if (!has_barriers()) continue;
+      resting_[cls.value] = resting;
+      settle_barrier(cls);
+    }
+  });
+}
+
+void ClassCosts::run() {
+  queue_leaves();
+  for (;;) {
+    evaluate();
+    if (!partition_.alone()) offer_to_homes();
+    const std::uint64_t least = least_pending();
+    if (least == kInfinite) break;
+    take_due(least);
+    if (!partition_.alone()) tell_subscribers();
+    queue_parents();
+  }
+}
+
+}  // namespace tessera
