@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
+#include <cstring>
+#include <functional>
 
 namespace tessera {
 namespace {
@@ -11,6 +14,7 @@ constexpr std::uint64_t kInfinite = Language::kInfiniteCost;
 constexpr std::size_t kFewItems = 4096;    // fewer are not worth a second thread
 constexpr std::size_t kTasksOfThread = 4;  // parts of a round
 constexpr std::size_t kGroup = 32;         // rows whose cache misses overlap
+constexpr std::size_t kSparse = 32;        // where fewer than one in so many is marked, marks are not gone through
 
 class CappedSum {
  public:
@@ -22,6 +26,36 @@ class CappedSum {
   std::uint64_t sum_;
   bool over_ = false;
 };
+
+// What lies together in memory was made together, and is about the same classes: where many items are marked, they are
+// taken by their marks, in the order of ids, and not as they were found.
+bool is_dense(std::size_t marked, std::size_t all) { return marked > all / kSparse; }
+
+template <class T>
+std::span<T> part_of(std::span<T> all, std::size_t part, std::size_t parts) {
+  const std::size_t begin = all.size() * part / parts;
+  return all.subspan(begin, all.size() * (part + 1) / parts - begin);
+}
+
+// The ids in the part whose marks have the bit.
+template <class Mark, class Id>
+void find_marked(std::span<const Mark> marks, Mark bit, std::size_t part, std::size_t parts, std::vector<Id>& found) {
+  constexpr std::size_t kOfWord = sizeof(std::uint64_t) / sizeof(Mark);
+  const std::uint64_t bits = ~std::uint64_t{0} / static_cast<Mark>(~Mark{0}) * bit;
+  const auto look_at = [&](std::size_t id) {
+    if ((marks[id] & bit) != 0) found.emplace_back(static_cast<std::uint32_t>(id));
+  };
+  found.clear();
+  std::size_t at = marks.size() * part / parts;
+  const std::size_t end = marks.size() * (part + 1) / parts;
+  for (; at + kOfWord <= end; at += kOfWord) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, &marks[at], sizeof(word));
+    if ((word & bits) != 0)
+      for (std::size_t id = at; id < at + kOfWord; ++id) look_at(id);
+  }
+  for (; at < end; ++at) look_at(at);
+}
 
 }  // namespace
 
@@ -171,18 +205,23 @@ void ClassCosts::queue_leaves() {
         if (!graph_.nodes.is_live(row)) continue;
         const std::uint32_t arity = graph_.arity(row);
         waiting_[id] = static_cast<std::uint16_t>(arity);
-        if (arity == 0) all[part].rows.push_back(row);
+        if (arity != 0) continue;
+        waiting_[id] = kQueued;
+        all[part].rows.push_back(row);
       }
     }
   });
   gather_rows(all);
 }
 
-void ClassCosts::gather_rows(std::span<Task> tasks) {
+void ClassCosts::gather_rows(std::span<Task> found) {
   rows_.clear();
-  if (tasks.size() == 1) rows_.swap(tasks[0].rows);
-  for (Task& task : tasks) {
-    rows_.insert(rows_.end(), task.rows.begin(), task.rows.end());
+  queued_ = 0;
+  for (const Task& task : found) queued_ += task.rows.size();
+  const bool by_marks = is_dense(queued_, waiting_.size());
+  if (!by_marks && found.size() == 1) rows_.swap(found[0].rows);
+  for (Task& task : found) {
+    if (!by_marks) rows_.insert(rows_.end(), task.rows.begin(), task.rows.end());
     task.rows.clear();
   }
 }
@@ -215,7 +254,6 @@ void ClassCosts::offer(Task& task, std::uint64_t total, const Resting& resting, 
 
 // As in partition/insertion.cpp: tight loops fetch what the work on a group will read. Always inlined, or dropped.
 [[gnu::always_inline]] inline void ClassCosts::prefetch(std::span<const RowId> group) const {
-  for (const RowId row : group) graph_.nodes.prefetch_row(row);
   const auto prefetch_class = [&](std::uint32_t cls) __attribute__((always_inline)) {
     __builtin_prefetch(&total_[cls]);
     graph_.classes.prefetch(cls);
@@ -231,19 +269,33 @@ void ClassCosts::offer(Task& task, std::uint64_t total, const Resting& resting, 
 }
 
 void ClassCosts::evaluate(Task& task, std::span<const RowId> rows) {
+  const auto group_at = [&](std::size_t begin) {
+    begin = std::min(begin, rows.size());
+    return rows.subspan(begin, std::min(kGroup, rows.size() - begin));
+  };
   for (std::size_t begin = 0; begin < rows.size(); begin += kGroup) {
-    const std::span<const RowId> group = rows.subspan(begin, std::min(kGroup, rows.size() - begin));
-    prefetch(group);
-    for (const RowId row : group) evaluate(task, row);
+    for (const RowId row : group_at(begin + kGroup)) {
+      graph_.nodes.prefetch_row(row);
+      __builtin_prefetch(&waiting_[row.value], 1);
+    }
+    prefetch(group_at(begin));
+    for (const RowId row : group_at(begin)) evaluate(task, row);
   }
 }
 
 void ClassCosts::evaluate() {
-  const std::size_t parts = parts_of(rows_.size());
+  const std::size_t parts = parts_of(queued_);
   const std::span<Task> all = tasks(parts);
+  const bool by_marks = is_dense(queued_, waiting_.size());
   partition_.workers.for_each(parts, parts > 1, [&](std::size_t part) {
-    const std::size_t begin = rows_.size() * part / parts;
-    evaluate(all[part], std::span<const RowId>(rows_).subspan(begin, rows_.size() * (part + 1) / parts - begin));
+    Task& task = all[part];
+    if (by_marks) {
+      find_marked(std::span<const std::uint16_t>(waiting_), kQueued, part, parts, task.rows);
+      evaluate(task, task.rows);
+      task.rows.clear();
+    } else {
+      evaluate(task, part_of(std::span<const RowId>(rows_), part, parts));
+    }
   });
   // Sets that are new: one by one.
   for (Task& task : all) {
@@ -324,17 +376,16 @@ void ClassCosts::take_due(std::uint64_t total) {
   for (Shard& shard : shards_) {
     std::vector<Due>& pending = shard.pending;
     if (!has_barriers()) {
-      for (const Due& due : pending) {
-        state_[due.class_id] &= static_cast<std::uint8_t>(~kListed);
-        due_.emplace_back(due.class_id);
-      }
+      for (const Due& due : pending) due_.emplace_back(due.class_id);
       pending.clear();
     }
     while (!pending.empty() && pending.front().total == total) {
       const std::uint32_t class_id = pending.front().class_id;
       std::ranges::pop_heap(pending, std::greater(), &Due::total);
       pending.pop_back();
-      if (total_[class_id] == total) due_.emplace_back(class_id);
+      if (total_[class_id] != total) continue;
+      state_[class_id] |= kListed;
+      due_.emplace_back(class_id);
     }
   }
   if (has_barriers())
@@ -374,16 +425,16 @@ void ClassCosts::queue_parents(Task& task, std::span<const ClassId> classes, boo
   };
   for (std::size_t begin = 0; begin < classes.size(); begin += kGroup) {
     const std::span<const ClassId> group = classes.subspan(begin, std::min(kGroup, classes.size() - begin));
-    for (const ClassId cls : group) {
-      graph_.classes.prefetch(cls.value);
-      __builtin_prefetch(&state_[cls.value], 1);
+    for (std::size_t i = begin + kGroup; i < std::min(classes.size(), begin + 2 * kGroup); ++i) {
+      graph_.classes.prefetch(classes[i].value);
+      __builtin_prefetch(&state_[classes[i].value], 1);
     }
     std::size_t count = 0;
     for (const ClassId cls : group) {
       const Edge edge = graph_.first_parent(cls);
       if (!edge.is_end()) walks[count++] = {edge, (state_[cls.value] & kToldOf) == 0};
       prefetch(edge);
-      state_[cls.value] |= kToldOf;
+      state_[cls.value] = kToldOf;
     }
     // All lists of the group advance together, so that their cache misses overlap.
     while (count != 0) {
@@ -405,10 +456,15 @@ void ClassCosts::queue_parents(Task& task, std::span<const ClassId> classes, boo
 void ClassCosts::queue_parents() {
   const std::size_t parts = parts_of(due_.size());
   const std::span<Task> all = tasks(parts);
+  const bool by_marks = is_dense(due_.size(), state_.size());
   partition_.workers.for_each(parts, parts > 1, [&](std::size_t part) {
-    const std::size_t begin = due_.size() * part / parts;
-    queue_parents(all[part], std::span<const ClassId>(due_).subspan(begin, due_.size() * (part + 1) / parts - begin),
-                  parts > 1);
+    Task& task = all[part];
+    if (by_marks) {
+      find_marked(std::span<const std::uint8_t>(state_), kListed, part, parts, task.due);
+      queue_parents(task, task.due, parts > 1);
+    } else {
+      queue_parents(task, part_of(std::span<const ClassId>(due_), part, parts), parts > 1);
+    }
   });
   gather_rows(all);
 }
@@ -462,6 +518,7 @@ void ClassCosts::tell_subscribers() {
       const ClassId cls = partition_.find_local(told.cls);
       CHECK(!cls.is_none());
       total_[cls.value] = told.total;
+      state_[cls.value] |= kListed;
       due_.push_back(cls);
       if (!has_barriers()) continue;
       resting_[cls.value] = resting;

@@ -63,6 +63,7 @@ class ClassCosts {
     std::vector<std::uint64_t> set;
   };
   struct alignas(kApartBytes) Task {
+    std::vector<ClassId> due;
     std::vector<RowId> rows;                 // that are to be evaluated
     std::vector<std::vector<Offer>> offers;  // by owner shard of the class
     std::vector<Resting> resting;
@@ -89,7 +90,7 @@ class ClassCosts {
 
   // States of a class.
   static constexpr std::uint8_t kToldOf = 1;  // its parents do not wait for it any more
-  static constexpr std::uint8_t kListed = 2;  // in pending or ghosts
+  static constexpr std::uint8_t kListed = 2;  // pending, due or a ghost whose home is to be told
   // Of what a row waits for: the rest is a count.
   static constexpr std::uint16_t kQueued = 0x8000;
 
@@ -101,7 +102,7 @@ class ClassCosts {
   std::span<Task> tasks(std::size_t parts);
 
   void queue_leaves();
-  void gather_rows(std::span<Task> tasks);
+  void gather_rows(std::span<Task> found);
   void evaluate();
   void evaluate(Task& task, std::span<const RowId> rows);
   void evaluate(Task& task, RowId row);
@@ -137,7 +138,8 @@ class ClassCosts {
   std::vector<Resting> resting_;        // likewise, with barriers
   std::vector<std::uint8_t> state_;     // likewise
   std::vector<std::uint16_t> waiting_;  // by row id: children not told of yet, and kQueued
-  std::vector<RowId> rows_;             // to be evaluated in this round
+  std::size_t queued_ = 0;              // rows to be evaluated in this round
+  std::vector<RowId> rows_;             // these; empty where there are so many that they are taken by their marks
   std::vector<ClassId> due_;            // told of in this round
   std::vector<Task> tasks_;
   std::vector<Shard> shards_;
