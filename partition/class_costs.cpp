@@ -11,7 +11,7 @@ namespace tessera {
 namespace {
 
 constexpr std::uint64_t kInfinite = Language::kInfiniteCost;
-constexpr std::size_t kFewItems = 4096;    // fewer are not worth a second thread
+constexpr std::size_t kFewItems = 2048;    // fewer are not worth a second thread
 constexpr std::size_t kTasksOfThread = 4;  // parts of a round
 constexpr std::size_t kGroup = 32;         // rows whose cache misses overlap
 constexpr std::size_t kSparse = 32;        // where fewer than one in so many is marked, marks are not gone through
