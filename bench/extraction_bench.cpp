@@ -12,6 +12,7 @@ struct Result {
   std::uint64_t cost = 0;  // of all roots
   std::uint64_t enodes = 0;
   std::uint64_t program = 0;  // nodes
+  std::uint64_t evaluations = 0;
 };
 
 std::uint64_t sum_of(const std::vector<std::uint64_t>& costs) {
@@ -32,7 +33,7 @@ void extract_math(benchmark::State& state) {
   Result result;
   for (auto _ : state) {
     state.SetIterationTime(on_ranks(state.range(1), [&](Exchange& exchange) {
-      SearchOptions options = search_options(1);
+      SearchOptions options = search_options(state.range(2));
       options.iteration_limit = static_cast<std::uint64_t>(state.range(0));
       TermSearch math(exchange, "math", options);
       math.search.run();
@@ -43,12 +44,16 @@ void extract_math(benchmark::State& state) {
       const double elapsed = watch.seconds();
       if (exchange.rank() == 0)
         result = {elapsed, sum_of(extracted.costs), math.search.enodes(), extracted.program.size()};
+      std::uint64_t evaluations = extraction.evaluations();
+      if (exchange.size() > 1) exchange.all_reduce(std::span(&evaluations, 1), Reduction::kSum);
+      if (exchange.rank() == 0) result.evaluations = evaluations;
       return elapsed;
     }));
     const std::uint64_t expected = first.emplace(state.range(0), result.cost).first->second;
     if (!expect_count(state, "cost", result.cost, expected)) break;
   }
   finish(state, result);
+  state.counters["evaluations"] = static_cast<double>(result.evaluations);
 }
 
 void extract_blocking(benchmark::State& state, const char* network, std::uint64_t layers) {
@@ -76,8 +81,9 @@ void extract_blocking(benchmark::State& state, const char* network, std::uint64_
 }
 
 BENCHMARK(extract_math)
-    ->ArgNames({"iterations", "ranks"})
-    ->ArgsProduct({{8, 10}, {1, 2}})
+    ->ArgNames({"iterations", "ranks", "threads"})
+    ->ArgsProduct({{8, 10}, {1, 2}, {1}})
+    ->Args({10, 1, 2})
     ->UseManualTime()
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(extract_blocking, small_mobilenet, "mobilenet-v1:0.25:32", 28)

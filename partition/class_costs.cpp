@@ -16,11 +16,14 @@ constexpr std::size_t kTasksOfThread = 4;  // parts of a round
 constexpr std::size_t kGroup = 32;         // rows whose cache misses overlap
 constexpr std::size_t kSparse = 32;        // where fewer than one in so many is marked, marks are not gone through
 
-class CappedSum {
+class CheckedSum {
  public:
-  explicit CappedSum(std::uint64_t first) : sum_(first) {}
+  explicit CheckedSum(std::uint64_t first) : sum_(first) {}
   void add(std::uint64_t more) { over_ = __builtin_add_overflow(sum_, more, &sum_) || over_; }
-  [[nodiscard]] std::uint64_t capped(std::uint64_t at) const { return over_ ? at : std::min(sum_, at); }
+  // The sum if it is below `limit`, or else what is to stand for it.
+  [[nodiscard]] std::uint64_t below(std::uint64_t limit, std::uint64_t otherwise) const {
+    return over_ || sum_ >= limit ? otherwise : sum_;
+  }
 
  private:
   std::uint64_t sum_;
@@ -85,12 +88,6 @@ std::uint64_t ClassCosts::of(ClassId cls) const {
   return total < kTooMuch || total == kInfinite ? total : kInfinite - 1;
 }
 
-std::uint64_t ClassCosts::evaluations() const {
-  std::uint64_t sum = 0;
-  for (const Task& task : tasks_) sum += task.evaluations;
-  return sum;
-}
-
 std::size_t ClassCosts::parts_of(std::size_t items) const {
   const auto threads = static_cast<std::size_t>(partition_.workers.threads());
   return threads == 1 || items < kFewItems ? 1 : threads * kTasksOfThread;
@@ -124,21 +121,21 @@ std::uint64_t ClassCosts::total_of(RowId row, Scratch& scratch) const {
   const std::uint32_t arity = graph_.arity(row);
   const std::uint64_t own = own_cost(row, arity, scratch);
   if (own == kInfinite) return kInfinite;
-  CappedSum sum(own);
+  CheckedSum sum(own);
   std::uint64_t dearest = 0;
   for (std::uint32_t k = 0; k < arity; ++k) {
     const std::uint64_t kid = total_[graph_.nodes.kid(row, arity, k)];
     sum.add(kid);
     dearest = std::max(dearest, kid);
   }
-  return sum.capped(std::max(kTooMuch, dearest + 1));
+  return sum.below(kTooMuch, std::max(kTooMuch, dearest + 1));
 }
 
 std::uint64_t ClassCosts::total_with_barriers(RowId row, Scratch& scratch, Resting& resting) const {
   const std::uint32_t arity = graph_.arity(row);
   const std::uint64_t own = own_cost(row, arity, scratch);
   if (own == kInfinite) return kInfinite;
-  CappedSum local(own);
+  CheckedSum local(own);
   std::uint64_t dearest = 0;
   scratch.set.assign(sets_.width(), 0);
   for (std::uint32_t k = 0; k < arity; ++k) {
@@ -153,20 +150,23 @@ std::uint64_t ClassCosts::total_with_barriers(RowId row, Scratch& scratch, Resti
     const BarrierSets::Words words = sets_[below.set];
     for (std::size_t w = 0; w < words.size(); ++w) scratch.set[w] |= words[w];
   }
-  resting.local = local.capped(kTooMuch);
+  resting.local = local.below(kTooMuch, kTooMuch);
   resting.key = key_of(row);
   resting.set = sets_.find(scratch.set);
-  CappedSum sum(resting.local);
+  CheckedSum sum(resting.local);
   sum.add(set_cost(scratch.set));
-  return sum.capped(std::max(kTooMuch, dearest + 1));
+  return sum.below(kTooMuch, std::max(kTooMuch, dearest + 1));
 }
 
 std::uint64_t ClassCosts::set_cost(BarrierSets::Words set) const {
-  CappedSum sum(0);
+  CheckedSum sum(0);
   for (std::size_t w = 0; w < set.size(); ++w)
-    for (std::uint64_t rest = set[w]; rest != 0; rest &= rest - 1)
-      sum.add(barrier_cost_[w * 64 + static_cast<std::size_t>(std::countr_zero(rest))]);
-  return sum.capped(kTooMuch);
+    for (std::uint64_t rest = set[w]; rest != 0; rest &= rest - 1) {
+      const std::uint64_t cost = barrier_cost_[w * 64 + static_cast<std::size_t>(std::countr_zero(rest))];
+      DCHECK(cost != kInfinite);
+      sum.add(cost);
+    }
+  return sum.below(kTooMuch, kTooMuch);
 }
 
 std::uint64_t ClassCosts::key_of(RowId row) const {
@@ -538,6 +538,11 @@ void ClassCosts::run() {
     if (!partition_.alone()) tell_subscribers();
     queue_parents();
   }
+  for (const Task& task : tasks_) evaluations_ += task.evaluations;
+  tasks_ = {};
+  shards_ = {};
+  rows_ = {};
+  due_ = {};
 }
 
 }  // namespace tessera

@@ -39,7 +39,7 @@ class ClassCosts {
   // Of this rank's rows in the class that cost no more than it does, the one with the least key.
   [[nodiscard]] std::optional<Choice> cheapest_row(ClassId cls) const;
   // How often a row of this rank was evaluated.
-  [[nodiscard]] std::uint64_t evaluations() const;
+  [[nodiscard]] std::uint64_t evaluations() const { return evaluations_; }
 
  private:
   static constexpr std::uint32_t kNoBarrier = 0xffffffffU;
@@ -141,6 +141,7 @@ class ClassCosts {
   std::size_t queued_ = 0;              // rows to be evaluated in this round
   std::vector<RowId> rows_;             // these; empty where there are so many that they are taken by their marks
   std::vector<ClassId> due_;            // told of in this round
+  std::uint64_t evaluations_ = 0;
   std::vector<Task> tasks_;
   std::vector<Shard> shards_;
   Outbox news_;

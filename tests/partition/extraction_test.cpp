@@ -66,7 +66,7 @@ struct Outcome {
   std::vector<NaiveRow> rows;
   std::vector<std::uint64_t> classes;  // of the start expression's nodes
   std::vector<std::uint64_t> roots;
-  std::vector<std::uint64_t> barriers;  // of those, every third
+  std::vector<std::uint64_t> barriers;  // of those
 };
 
 std::string line_of(const std::string& symbol, const std::vector<std::uint32_t>& kids) {
@@ -102,8 +102,9 @@ void gather_rows(Partition& partition, std::vector<NaiveRow>& rows) {
   });
 }
 
-// `rules`: the name of a set that is shipped, or a text.
-Outcome outcome(const std::string& rules_text, const Language& language, int iterations, bool with_barriers,
+// `rules_text`: or the name of a set that is shipped. Every so many of the start expression's nodes are barriers, the
+// first always; 0: none.
+Outcome outcome(const std::string& rules_text, const Language& language, int iterations, std::size_t barrier_every,
                 const Layout& layout) {
   Outcome result;
   std::mutex mutex;
@@ -121,7 +122,8 @@ Outcome outcome(const std::string& rules_text, const Language& language, int ite
     std::vector<NamedClass> roots;
     for (const std::uint32_t root : rules.start.roots) roots.push_back(classes[root]);
     std::vector<NamedClass> barriers;
-    for (std::size_t i = 0; with_barriers && i < classes.size(); i += 3) barriers.push_back(classes[i]);
+    for (std::size_t i = 0; barrier_every != 0 && i < classes.size(); i += barrier_every)
+      barriers.push_back(classes[i]);
     Extraction extraction(search.partition(), barriers);
     extraction.run();
     const std::vector<std::uint64_t> costs = extraction.costs(classes);
@@ -145,7 +147,7 @@ Outcome outcome(const std::string& rules_text, const Language& language, int ite
     result.program = program_text(extracted.program, symbols);
     for (const GlobalId leader : leaders) result.classes.push_back(leader.value);
     for (const std::uint32_t root : rules.start.roots) result.roots.push_back(leaders[root].value);
-    for (std::size_t i = 0; i < barriers.size(); ++i) result.barriers.push_back(leaders[3 * i].value);
+    for (std::size_t i = 0; i < barriers.size(); ++i) result.barriers.push_back(leaders[barrier_every * i].value);
   };
   if (layout.ranks == 1) {
     SoloExchange exchange;
@@ -229,11 +231,11 @@ class NaiveExtraction {
   std::string text_roots_;
 };
 
-void expect_naive(const std::string& rules, int iterations, bool with_barriers, std::uint64_t seed) {
+void expect_naive(const std::string& rules, int iterations, std::size_t barrier_every, std::uint64_t seed) {
   const UnevenLanguage language(seed);
   std::optional<Outcome> first;
   for (const Layout& layout : kLayouts) {
-    Outcome found = outcome(rules, language, iterations, with_barriers, layout);
+    Outcome found = outcome(rules, language, iterations, barrier_every, layout);
     EXPECT_EQ(found.failure, "") << text_of(layout);
     if (!first) {
       NaiveExtraction naive(found);
@@ -242,7 +244,7 @@ void expect_naive(const std::string& rules, int iterations, bool with_barriers, 
       EXPECT_EQ(found.program, naive.program(found.roots));
       // Every row can be extracted, and with barriers none is looked at twice.
       EXPECT_GE(found.evaluations, found.rows.size());
-      EXPECT_LE(found.evaluations, with_barriers ? found.rows.size() : found.rows.size() * 3 / 2);
+      EXPECT_LE(found.evaluations, barrier_every != 0 ? found.rows.size() : found.rows.size() * 3 / 2);
       first = std::move(found);
       continue;
     }
@@ -256,11 +258,11 @@ void expect_naive(const std::string& rules, int iterations, bool with_barriers, 
 constexpr int kMathIterations = 9;  // 28,303 e-nodes in 12,445 e-classes
 
 TEST(Extraction, IsTheNaiveOneOnEveryLayout) {
-  for (const std::uint64_t seed : {1, 2}) expect_naive("math", kMathIterations, false, seed);
+  for (const std::uint64_t seed : {1, 2}) expect_naive("math", kMathIterations, 0, seed);
 }
 
 TEST(Extraction, WithBarriersIsTheNaiveOneOnEveryLayout) {
-  for (const std::uint64_t seed : {1, 2}) expect_naive("math", kMathIterations, true, seed);
+  for (const std::uint64_t seed : {1, 2}) expect_naive("math", kMathIterations, 3, seed);
 }
 
 // Of 10 numbers in all orders: a class for each subset, all e-nodes of a size cost the same, and are more than one
@@ -270,7 +272,7 @@ TEST(Extraction, WithLargeRoundsIsTheNaiveOneOnEveryLayout) {
   for (int i = 9; i > 0; --i) start = "(+ " + std::to_string(i) + " " + start + ")";
   const std::string sums =
       "(rewrite swap (+ ?a ?b) (+ ?b ?a))\n(rewrite regroup (+ ?a (+ ?b ?c)) (+ (+ ?a ?b) ?c))\n(start " + start + ")";
-  for (const bool with_barriers : {false, true}) expect_naive(sums, 6, with_barriers, 0);
+  for (const std::size_t barrier_every : {0, 3}) expect_naive(sums, 6, barrier_every, 0);
 }
 
 // d(d(… a)) with as many d as `depth`, each of which is found to be f(x, x).
@@ -288,13 +290,14 @@ TEST(Extraction, WhatIsTooMuchToCountIsStillTheSmallestProgram) {
   for (int i = 0; i < kDepth; ++i)
     expected += line_of("f", {static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(i)});
   expected += "root #" + std::to_string(kDepth) + "\n";
-  for (const bool with_barriers : {false, true}) {
+  for (const std::size_t barrier_every : {0, 3, 1000}) {
     for (const Layout& layout : kLayouts) {
-      const Outcome found = outcome(text, language, 3, with_barriers, layout);
+      const Outcome found = outcome(text, language, 3, barrier_every, layout);
       EXPECT_EQ(found.failure, "") << text_of(layout);
       EXPECT_EQ(found.program, expected) << text_of(layout);
-      // A barrier at every third class keeps sums small.
-      EXPECT_EQ(found.costs.back() == kInfinite - 1, !with_barriers) << text_of(layout) << ": " << found.costs.back();
+      // A barrier at every third node keeps sums small.
+      EXPECT_EQ(found.costs.back() == kInfinite - 1, barrier_every != 3)
+          << text_of(layout) << ": " << found.costs.back();
     }
   }
 }
@@ -302,7 +305,7 @@ TEST(Extraction, WhatIsTooMuchToCountIsStillTheSmallestProgram) {
 TEST(Extraction, ARootThatCannotBeExtractedIsNamedOnAllRanks) {
   const UnevenLanguage language(1);
   for (const Layout& layout : kLayouts) {
-    const Outcome found = outcome("(start a (d (g a)) (g (d a)))\n", language, 1, false, layout);
+    const Outcome found = outcome("(start a (d (g a)) (g (d a)))\n", language, 1, 0, layout);
     EXPECT_EQ(found.failure, "root 2 has no program that can be extracted") << text_of(layout);
     ASSERT_EQ(found.costs.size(), 5U) << text_of(layout);
     EXPECT_LE(found.costs[0], 64U) << text_of(layout);
