@@ -283,7 +283,7 @@ std::string doubling(int depth, const std::string& more_rules) {
 }
 
 TEST(Extraction, WhatIsTooMuchToCountIsStillTheSmallestProgram) {
-  constexpr int kDepth = 80;
+  constexpr int kDepth = 160;
   const std::string text = doubling(kDepth, "(rewrite wrap (f ?x ?y) (g (f ?x ?y)))\n");
   const UnevenLanguage language(1);
   std::string expected = "a\n";
