@@ -10,7 +10,6 @@
 namespace tessera {
 namespace {
 
-constexpr int kShardsPerThread = 2;
 constexpr int kMostShards = 256;  // by default: the fixed cost of a superstep grows with them
 
 // The limit of this process's control group (version 2, as containers and Slurm set it); 0: none.
@@ -41,8 +40,11 @@ Resources share_of(const Machine& machine, const Options& options) {
   share.threads = options.threads > 0 ? options.threads : std::max(1, machine.hardware_threads / machine.local_ranks);
   share.shards = options.shards;
   if (share.shards == 0) {
-    const auto wanted = static_cast<unsigned>(std::min(share.threads, kMostShards) * kShardsPerThread);
-    share.shards = share.threads == 1 ? 1 : std::min(static_cast<int>(std::bit_ceil(wanted)), kMostShards);
+    // Rows that are made together lie together within a shard only. So there is one a thread; more where their number,
+    // a power of two, cannot be shared evenly among the threads.
+    const auto threads = static_cast<unsigned>(std::min(share.threads, kMostShards));
+    const unsigned wanted = std::has_single_bit(threads) ? threads : std::bit_ceil(2 * threads);
+    share.shards = std::min(static_cast<int>(wanted), kMostShards);
   }
   share.memory_limit_bytes = options.memory_limit_bytes;
   if (share.memory_limit_bytes == 0) {

@@ -303,7 +303,7 @@ TEST(Machine, IsSharedByItsRanks) {
   const Machine machine{.hardware_threads = 16, .memory_bytes = 1000, .local_ranks = 4};
   const Resources share = share_of(machine, {});
   EXPECT_EQ(share.threads, 4);
-  EXPECT_EQ(share.shards, 8);
+  EXPECT_EQ(share.shards, 4);
   EXPECT_EQ(share.memory_limit_bytes, 225U);
   EXPECT_EQ(share_of({.hardware_threads = 2, .memory_bytes = 0, .local_ranks = 4}, {}).threads, 1);
   EXPECT_EQ(share_of({.hardware_threads = 2, .memory_bytes = 0, .local_ranks = 2}, {}).shards, 1);
