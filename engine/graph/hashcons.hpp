@@ -67,9 +67,11 @@ class Hashcons {
     return hits == 0 ? RowId() : RowId(line.rows[static_cast<std::size_t>(std::countr_zero(hits))] - 1);
   }
 
-  // Of the table that `extra` more rows will make necessary beside this one; 0: there is room.
+  // That `extra` more rows will make necessary beside what there is; 0: there is room.
   [[nodiscard]] std::size_t bytes_to_grow(std::size_t extra) const {
-    return (used_ + extra) * 4 > size() * 3 ? size_for(used_ + extra) * kSlotBytes : 0;
+    if ((used_ + extra) * 4 <= size() * 3) return 0;
+    const std::size_t grown = size_for(used_ + extra);
+    return grown * kSlotBytes - (grown / kLine <= lines_->capacity() ? bytes() : 0);
   }
   [[nodiscard]] std::size_t bytes() const { return size() * kSlotBytes; }
 
@@ -115,7 +117,13 @@ class Hashcons {
     while (size * 3 < entries * 5) size *= 2;
     return size;
   }
+  // A table grows where it is, by so many times, before its lines are copied to a larger place: address space is free,
+  // fresh memory is not.
+  static constexpr std::size_t kRoom = 64;
   void grow(std::size_t entries);
+  void double_in_place();
+  void touch_pages(std::size_t first);
+  void put_all(const Line& line);
 
   std::unique_ptr<Column<Line>> lines_;
   std::uint32_t line_mask_ = 0;
