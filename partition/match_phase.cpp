@@ -145,7 +145,8 @@ class MatchPhase {
           const std::span<const std::uint64_t> all = buckets[b].all();
           const std::span<const std::uint64_t> rest = all.subspan(std::min(skip, all.size()));
           skip -= all.size() - rest.size();
-          rows.insert(rows.end(), rest.begin(), rest.begin() + std::min(rest.size(), part.count - rows.size()));
+          const std::span<const std::uint64_t> wanted = rest.first(std::min(rest.size(), part.count - rows.size()));
+          rows.insert(rows.end(), wanted.begin(), wanted.end());
         }
       }
       matcher.walk_lists(part.program, *part.arm, part.walk, rows);

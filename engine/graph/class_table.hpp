@@ -38,7 +38,6 @@ class ClassTable {
   ClassTable(std::uint32_t shards, bool has_ghosts)
       : ids_(has_ghosts ? 2 * shards : shards),
         records_(kMaxClasses),
-        shards_(shards),
         ghost_bit_(has_ghosts ? 1U << ShardedIds::kBlockBits : 0) {}
 
   ClassRecord& operator[](ClassId id) { return records_[id.value]; }
@@ -119,7 +118,6 @@ class ClassTable {
 
   ShardedIds ids_;  // of lanes: one a shard, or two, the second for ghosts
   Column<ClassRecord> records_;
-  std::uint32_t shards_;
   std::uint32_t ghost_bit_;
 };
 
