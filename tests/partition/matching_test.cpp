@@ -175,7 +175,7 @@ TEST(Matching, ThreadsShareListsWithoutWalkingThemTwice) {
   std::string text = "(rewrite down (f (hub ?x) ?y) (g ?x ?y))\n(rewrite known (p ?x ?y (f ?x ?y)) (q ?x ?y))\n(start";
   for (int i = 0; i < kRows; ++i) {
     const std::string n = " n" + std::to_string(i % 70) + " m" + std::to_string(i);
-    text += " (p" + n + " (f" + n + ")) (f (hub a) m" + std::to_string(i) + ")";
+    text += "\n(p" + n + " (f" + n + ")) (f (hub a) m" + std::to_string(i) + ")";
   }
   text += ")\n";
   std::vector<std::uint64_t> visited;
@@ -197,6 +197,32 @@ TEST(Matching, ThreadsShareListsWithoutWalkingThemTwice) {
   }
   EXPECT_EQ(visited[1], visited[0]);
   EXPECT_EQ(visited[2], visited[0]);
+}
+
+// More walks into one list than one thread takes at a time: they are dealt out in parts, each walk to one of them.
+TEST(Matching, WalksIntoOneListAreDealtOutOnce) {
+  constexpr std::size_t kParents = 140000;
+  std::string text = "(rewrite down (f (hub ?x) ?y) (g ?x ?y))\n(start";
+  for (std::size_t i = 0; i < kParents; ++i) text += "\n(f (hub a) n" + std::to_string(i) + ")";
+  text += ")\n";
+  LocalWorld(1).run([&](Exchange& exchange) {
+    Fixture f(text);
+    SearchOptions options;
+    options.partition.threads = 2;
+    options.partition.shards = 2;
+    Search search(exchange, f.language, f.symbols, f.set.rules, options);
+    search.start(f.set.start);
+    const MatchResult found = match(search, f.plans, true);
+    EXPECT_EQ(found.matches, std::vector<std::uint64_t>{kParents});
+    const std::size_t slots = f.plans[0].slot_count;
+    std::vector<std::vector<std::uint32_t>> matches;
+    for (const MatchOutput& out : found.outputs)
+      for (std::size_t at = 0; at < out.slots[0].size(); at += slots)
+        matches.emplace_back(out.slots[0].begin() + at, out.slots[0].begin() + at + slots);
+    std::ranges::sort(matches);
+    EXPECT_EQ(matches.size(), kParents);
+    EXPECT_EQ(std::ranges::adjacent_find(matches), matches.end()) << "a match is there twice";
+  });
 }
 
 }  // namespace
