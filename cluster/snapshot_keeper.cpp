@@ -247,6 +247,15 @@ void SnapshotKeeper::take() {
   RunStatus::of_process().enter(iteration, "");
 }
 
+// Whether the last iteration changed nothing, and all before it is kept or on its way to disk: who takes the search up
+// finds the same e-graph, and that it is saturated, by repeating that iteration. A program of several runs has moved on
+// nevertheless.
+bool SnapshotKeeper::is_kept_but_for_an_idle_iteration() const {
+  const std::uint32_t iteration = search_->partition().graph.iteration;
+  const bool is_idle = !search_->iterations().empty() && !search_->iterations().back().changed;
+  return !progress_ && is_idle && tried_ + 1 == iteration && (writing_ || saved_ == tried_);
+}
+
 void SnapshotKeeper::begin_writing(const std::string& path, SearchState state) {
   origin_.enodes = search_->enodes();
   origin_.eclasses = search_->eclasses();
@@ -327,7 +336,7 @@ void SnapshotKeeper::finish(StopReason reason) {
     if (leads())
       log_.info("the last iteration was stopped within: no snapshot of it; {}",
                 saved_ ? fmt::format("the last one is of iteration {}", *saved_) : "there is none");
-  } else if (reason != StopReason::kInterrupted) {
+  } else if (reason != StopReason::kInterrupted && !is_kept_but_for_an_idle_iteration()) {
     take();
     if (ends_early) look_after(true);
   }

@@ -46,9 +46,10 @@ class SnapshotKeeper {
   void ask_for_progress(std::function<std::vector<std::uint64_t>()> progress) { progress_ = std::move(progress); }
   [[nodiscard]] const std::vector<std::uint64_t>& resumed_progress() const { return resumed_progress_; }
   [[nodiscard]] bool resumes() const { return !options_.resume.empty(); }
-  // Collective. The search has stopped: a last snapshot if anything is new, but not of an iteration that a limit
-  // stopped within, for what that has found depends on the machine. From here on signals act as usual. One may still be
-  // on its way to disk, unless the search is to be taken up again; close() waits for it.
+  // Collective. The search has stopped: a last snapshot if anything is new (an iteration that changed nothing is not,
+  // if the one before it is kept), but not of an iteration that a limit stopped within, for what that has found depends
+  // on the machine. From here on signals act as usual. One may still be on its way to disk, unless the search is to be
+  // taken up again; close() waits for it.
   void finish(StopReason reason);
   // Collective. All that was begun is on disk, or was warned of.
   void close();
@@ -71,6 +72,7 @@ class SnapshotKeeper {
   [[nodiscard]] bool due_by_time() const;
   [[nodiscard]] double seconds_left() const;  // of --time-limit
   [[nodiscard]] bool out_of_time() const;
+  [[nodiscard]] bool is_kept_but_for_an_idle_iteration() const;
   void take();
   void begin_writing(const std::string& path, SearchState state);
   // What is being written: the next stage, when no rank is busy; or all stages.

@@ -26,29 +26,52 @@ std::string quoted(Name name) {
   return Json(std::string(text)).dump();
 }
 
+void append_number(std::int64_t number, std::string& text) {
+  const fmt::format_int digits(number);
+  text.append(digits.data(), digits.size());
+}
+
+void append_numbers(std::span<const std::int64_t> numbers, std::string& text) {
+  const char* between = "[";
+  for (const std::int64_t number : numbers) {
+    text += between;
+    append_number(number, text);
+    between = ",";
+  }
+  text += numbers.empty() ? "[]" : "]";
+}
+
+// Number by number, for there are many: a format that is read anew for every list takes several times as long.
 void append_attribute(const Value& value, std::string& text) {
-  const auto out = std::back_inserter(text);
-  const auto join = [](std::span<const std::int64_t> numbers) { return fmt::join(numbers, ","); };
   switch (value.kind) {
     case ValueKind::kInt:
-      fmt::format_to(out, R"({{"int":{}}})", value.as_int());
+      text += R"({"int":)";
+      append_number(value.as_int(), text);
       break;
     case ValueKind::kName:
-      fmt::format_to(out, R"({{"name":{}}})", quoted(value.as_name()));
+      text += R"({"name":)";
+      text += quoted(value.as_name());
       break;
     case ValueKind::kShape:
-      fmt::format_to(out, R"({{"shape":[{}]}})", join(value.dims()));
+      text += R"({"shape":)";
+      append_numbers(value.dims(), text);
       break;
     case ValueKind::kList:
-      fmt::format_to(out, R"({{"list":[{}]}})", join(value.dims()));
+      text += R"({"list":)";
+      append_numbers(value.dims(), text);
       break;
     case ValueKind::kAccessShape:
-      fmt::format_to(out, R"({{"access_shape":[[{}],[{}]]}})", join(value.shape_dims()), join(value.item_dims()));
+      text += R"({"access_shape":[)";
+      append_numbers(value.shape_dims(), text);
+      text += ",";
+      append_numbers(value.item_dims(), text);
+      text += "]";
       break;
     case ValueKind::kLiteral:
-      fmt::format_to(out, R"({{"literal_bits":{}}})", std::bit_cast<std::uint64_t>(value.as_literal()));
+      text += R"({"literal_bits":)" + std::to_string(std::bit_cast<std::uint64_t>(value.as_literal()));
       break;
   }
+  text += "}";
 }
 
 Value parse_attribute(const Json& json) {
@@ -222,9 +245,12 @@ Value parse_attribute_text(const std::string& text) {
 // else that is text.
 std::string symbols_text(const std::vector<Symbol>& symbols) {
   std::string text;
-  const auto out = std::back_inserter(text);
   for (const Symbol& symbol : symbols) {
-    fmt::format_to(out, R"({{"operator":{},"arity":{},"attributes":[)", quoted(symbol.name), symbol.arity);
+    text += R"({"operator":)";
+    text += quoted(symbol.name);
+    text += R"(,"arity":)";
+    append_number(symbol.arity, text);
+    text += R"(,"attributes":[)";
     const char* between = "";
     for (const Value& value : symbol.attributes) {
       text += between;

@@ -60,6 +60,14 @@ void NarrowColumn::set_size(std::uint64_t count, unsigned width, std::uint64_t a
   begin_ = memory_.get() + offset;
 }
 
+void NarrowColumn::touch(std::uint64_t from, std::uint64_t to) {
+  CHECK(from <= to && to <= size_);
+  const auto memory = reinterpret_cast<std::uintptr_t>(begin_);
+  const std::uintptr_t begin = (memory + from * width_) & ~(std::uintptr_t{kPage} - 1);
+  const std::uintptr_t end = (memory + to * width_) & ~(std::uintptr_t{kPage} - 1);
+  if (begin < end) ::madvise(begin_ - (memory - begin), end - begin, MADV_POPULATE_WRITE);  // or not: an older system
+}
+
 void NarrowColumn::resize(std::uint64_t count, unsigned width) {
   const auto offset = static_cast<std::uint64_t>(begin_ - memory_.get());
   if (width == width_ && offset + count * width <= memory_bytes_) {

@@ -45,6 +45,10 @@ class NarrowColumn {
   // `at` is a multiple of the width. In memory that nobody has touched yet, where there is much of it.
   void set_size(std::uint64_t count, unsigned width, std::uint64_t at = 0);
 
+  // Elements [from, to) are about to be written: memory that nobody has touched yet is had at once for all of them, for
+  // less than page by page.
+  void touch(std::uint64_t from, std::uint64_t to);
+
   [[nodiscard]] std::uint64_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] unsigned width() const { return width_; }

@@ -80,11 +80,11 @@ class Export {
     measure();
     make_room();
     position_.with_elements([&](auto* position) {
-      number_classes(position);
+      for_each_piece(class_pieces_, [&](std::size_t piece) { copy_classes(piece, position); });
       if (!partition_.alone()) tell_subscribers(position);
       copy_rows(position);
     });
-    copy_values();
+    if (may_have_data()) copy_values();
     locate_roots(roots);
   }
 
@@ -95,23 +95,39 @@ class Export {
   }
   [[nodiscard]] bool is_owned(ClassId cls) const { return graph_.classes.is_leader(cls) && !partition_.is_ghost(cls); }
 
-  // Lengths of all columns, and where this rank's ranges lie in them.
+  // The sums over all ranks, and this rank's range within each.
+  template <std::size_t kCounts>
+  std::array<std::uint64_t, kCounts> place(const std::array<std::uint64_t, kCounts>& mine,
+                                           std::array<ShareRange, kCounts>& range) {
+    const auto rank = static_cast<std::size_t>(partition_.rank());
+    const auto ranks = static_cast<std::size_t>(partition_.ranks());
+    std::vector<std::uint64_t> all(ranks * kCounts, 0);
+    std::ranges::copy(mine, all.begin() + static_cast<std::ptrdiff_t>(rank * kCounts));
+    if (!partition_.alone()) partition_.exchange.all_reduce(all, Reduction::kSum);
+    std::array<std::uint64_t, kCounts> total{};
+    for (std::size_t r = 0; r < ranks; ++r)
+      for (std::size_t c = 0; c < kCounts; ++c) {
+        if (r == rank) range[c] = {total[c], total[c] + mine[c]};
+        total[c] += all[r * kCounts + c];
+      }
+    return total;
+  }
+
+  // Whether there is e-class data on any rank. It may be that no class has it any more.
+  [[nodiscard]] bool may_have_data() const { return most_values_ != 0; }
+
+  // Lengths of the columns of classes and rows, and where this rank's ranges lie in them. What a rank holds is known;
+  // what the pieces hold, that several threads copy, is counted.
   void measure() {
-    classes_before_.resize(class_pieces_.count());
-    std::vector<std::uint8_t> is_used(graph_.data.size(), 0);
-    for_each_piece(class_pieces_, [&](std::size_t piece) {
+    classes_before_.assign(class_pieces_.count(), {static_cast<std::uint64_t>(partition_.owned_classes), 0});
+    rows_before_.assign(row_pieces_.count(), {graph_.nodes.live_count(), graph_.nodes.live_children()});
+    const auto count_classes = [&](std::size_t piece) {
       std::uint64_t classes = 0;
       class_pieces_.for_each_block(piece, [&](std::uint32_t first, std::uint32_t count) {
-        for (std::uint32_t id = first; id < first + count; ++id) {
-          if (!is_owned(ClassId(id))) continue;
-          ++classes;
-          const DataId data = graph_.classes[ClassId(id)].data;
-          if (!data.is_none()) std::atomic_ref(is_used[data.value]).store(1, std::memory_order_relaxed);
-        }
+        for (std::uint32_t id = first; id < first + count; ++id) classes += is_owned(ClassId(id)) ? 1 : 0;
       });
       classes_before_[piece].first = classes;
-    });
-    rows_before_.assign(row_pieces_.count(), {graph_.nodes.live_count(), graph_.nodes.live_children()});
+    };
     const auto count_rows = [&](std::size_t piece) {
       std::uint64_t rows = 0;
       std::uint64_t children = 0;
@@ -124,57 +140,38 @@ class Export {
       });
       rows_before_[piece] = {rows, children};
     };
+    if (class_pieces_.count() > 1) for_each_piece(class_pieces_, count_classes);
     if (row_pieces_.count() > 1) for_each_piece(row_pieces_, count_rows);
-    constexpr std::size_t kColumns = 5;
-    std::array<std::uint64_t, kColumns> mine{};
-    mine[0] = sum_up(classes_before_).first;
-    value_of_.assign(graph_.data.size(), GraphShare::kNoValue);
-    for (std::uint32_t value = 0; value < is_used.size(); ++value) {
-      if (is_used[value] == 0) continue;
-      value_of_[value] = ++mine[1];
-      mine[2] += graph_.data[DataId(value)].size();
-    }
+    const std::uint64_t classes = sum_up(classes_before_).first;
     const PieceCounts rows = sum_up(rows_before_);
-    mine[3] = rows.first;
-    mine[4] = rows.second;
-    const auto rank = static_cast<std::size_t>(partition_.rank());
-    const auto ranks = static_cast<std::size_t>(partition_.ranks());
-    std::vector<std::uint64_t> all(ranks * kColumns, 0);
-    std::ranges::copy(mine, all.begin() + static_cast<std::ptrdiff_t>(rank * kColumns));
-    if (!partition_.alone()) partition_.exchange.all_reduce(all, Reduction::kSum);
-    std::array<ShareRange, kColumns> range{};
-    std::array<std::uint64_t, kColumns> total{};
-    for (std::size_t r = 0; r < ranks; ++r)
-      for (std::size_t c = 0; c < kColumns; ++c) {
-        if (r == rank) range[c] = {total[c], total[c] + mine[c]};
-        total[c] += all[r * kColumns + c];
-      }
-    share_.sizes = {total[0], total[1], total[2], total[3], total[4]};
+    std::array<ShareRange, 4> range{};
+    const auto total = place<4>({classes, rows.first, rows.second, graph_.data.size()}, range);
+    share_.sizes.classes = total[0];
+    share_.sizes.rows = total[1];
+    share_.sizes.children = total[2];
+    most_values_ = total[3];
     share_.classes = range[0];
-    share_.values = range[1];
-    share_.words = range[2];
-    share_.rows = range[3];
-    share_.children = range[4];
+    share_.rows = range[1];
+    share_.children = range[2];
   }
 
   // Widths follow from what all ranks know; places within a page are those that the elements will have in a file.
+  static void make_room(NarrowColumn& column, const ShareRange& range, std::uint64_t greatest) {
+    const unsigned width = NarrowColumn::width_of(greatest);
+    column.set_size(range.size(), width, range.begin * width);
+  }
   void make_room() {
-    const auto room = [](NarrowColumn& column, const ShareRange& range, std::uint64_t greatest) {
-      const unsigned width = NarrowColumn::width_of(greatest);
-      column.set_size(range.size(), width, range.begin * width);
-    };
     const GraphSizes& sizes = share_.sizes;
-    room(share_.class_name, share_.classes, ~std::uint64_t{0});
-    if (share_.has_data()) {
-      room(share_.class_value, share_.classes, sizes.values);
-      room(share_.class_data_stamp, share_.classes, state_.iteration);
+    make_room(share_.class_name, share_.classes, ~std::uint64_t{0});
+    if (may_have_data()) {
+      make_room(share_.class_value, share_.classes, most_values_);
+      make_room(share_.class_data_stamp, share_.classes, state_.iteration);
+      is_used_.assign(graph_.data.size(), 0);
     }
-    room(share_.value_begin, share_.values, sizes.words);
-    share_.word.reserve(share_.words.size());
-    room(share_.row_symbol, share_.rows, arity_.size());
-    room(share_.row_class, share_.rows, sizes.classes);
-    room(share_.row_stamp, share_.rows, state_.iteration);
-    room(share_.child, share_.children, sizes.classes);
+    make_room(share_.row_symbol, share_.rows, arity_.size());
+    make_room(share_.row_class, share_.rows, sizes.classes);
+    make_room(share_.row_stamp, share_.rows, state_.iteration);
+    make_room(share_.child, share_.children, sizes.classes);
     // The greatest value that an element can have is no position.
     position_.set_size(graph_.classes.bound(), NarrowColumn::width_of(sizes.classes));
     if (!position_.empty())
@@ -185,54 +182,88 @@ class Export {
   template <class Element>
   static constexpr Element kUnknown = static_cast<Element>(~Element{0});
 
+  // Column after column of a block, whose records stay in the cache. In place of a class's value stands, for now, that
+  // of its rank, plus one: only now is seen which are still used.
   template <class Element>
-  void number_classes(Element* position) {
+  void copy_classes(std::size_t piece, Element* position) {
     auto* names = share_.class_name.elements<std::uint64_t>();
-    for_each_piece(class_pieces_, [&](std::size_t piece) {
-      std::uint64_t at = classes_before_[piece].first;
-      class_pieces_.for_each_block(piece, [&](std::uint32_t first, std::uint32_t count) {
-        for (std::uint32_t id = first; id < first + count; ++id) {
-          if (!is_owned(ClassId(id))) continue;
-          position[id] = static_cast<Element>(share_.classes.begin + at);
-          names[at++] = graph_.classes[ClassId(id)].name;
-        }
-      });
-      if (!share_.has_data()) return;
-      share_.class_value.with_elements([&](auto* values) { copy_class_values(piece, values); });
-      share_.class_data_stamp.with_elements([&](auto* stamps) { copy_data_stamps(piece, stamps); });
-    });
-  }
-  template <class Element>
-  void copy_class_values(std::size_t piece, Element* values) {
+    std::array<std::uint32_t, IdPieces::kBlock> owned{};
     std::uint64_t at = classes_before_[piece].first;
+    const std::uint64_t end =
+        piece + 1 < classes_before_.size() ? classes_before_[piece + 1].first : share_.classes.size();
+    share_.class_name.touch(at, end);
+    if (may_have_data()) {
+      share_.class_value.touch(at, end);
+      share_.class_data_stamp.touch(at, end);
+    }
     class_pieces_.for_each_block(piece, [&](std::uint32_t first, std::uint32_t count) {
+      std::size_t classes = 0;
       for (std::uint32_t id = first; id < first + count; ++id) {
-        if (!is_owned(ClassId(id))) continue;
-        const DataId data = graph_.classes[ClassId(id)].data;
-        values[at++] =
-            static_cast<Element>(data.is_none() ? GraphShare::kNoValue : share_.values.begin + value_of_[data.value]);
+        owned[classes] = id;
+        classes += is_owned(ClassId(id)) ? 1 : 0;
+      }
+      const std::span<const std::uint32_t> block(owned.data(), classes);
+      for (std::size_t i = 0; i < classes; ++i) {
+        position[block[i]] = static_cast<Element>(share_.classes.begin + at + i);
+        names[at + i] = graph_.classes[ClassId(block[i])].name;
+      }
+      if (may_have_data()) copy_class_data(block, at);
+      at += classes;
+    });
+    CHECK(at == end);
+  }
+  void copy_class_data(std::span<const std::uint32_t> classes, std::uint64_t at) {
+    share_.class_value.with_elements([&](auto* values) {
+      for (std::size_t i = 0; i < classes.size(); ++i) {
+        const DataId data = graph_.classes[ClassId(classes[i])].data;
+        values[at + i] = static_cast<std::decay_t<decltype(*values)>>(data.is_none() ? 0 : data.value + 1);
+        if (!data.is_none()) std::atomic_ref(is_used_[data.value]).store(1, std::memory_order_relaxed);
       }
     });
-  }
-  template <class Element>
-  void copy_data_stamps(std::size_t piece, Element* stamps) {
-    std::uint64_t at = classes_before_[piece].first;
-    class_pieces_.for_each_block(piece, [&](std::uint32_t first, std::uint32_t count) {
-      for (std::uint32_t id = first; id < first + count; ++id)
-        if (is_owned(ClassId(id))) stamps[at++] = static_cast<Element>(id < data_stamp_.size() ? data_stamp_[id] : 0);
+    share_.class_data_stamp.with_elements([&](auto* stamps) {
+      using Stamp = std::decay_t<decltype(*stamps)>;
+      for (std::size_t i = 0; i < classes.size(); ++i)
+        stamps[at + i] = static_cast<Stamp>(classes[i] < data_stamp_.size() ? data_stamp_[classes[i]] : 0);
     });
   }
 
+  // Those that are used, in the order of their ids, and then which of them each class has.
   void copy_values() {
+    std::vector<std::uint64_t> value_of(graph_.data.size(), GraphShare::kNoValue);  // its number here, from 1
+    std::array<std::uint64_t, 2> mine{};
+    for (std::uint32_t value = 0; value < is_used_.size(); ++value) {
+      if (is_used_[value] == 0) continue;
+      value_of[value] = ++mine[0];
+      mine[1] += graph_.data[DataId(value)].size();
+    }
+    std::array<ShareRange, 2> range{};
+    const auto total = place<2>(mine, range);
+    share_.sizes.values = total[0];
+    share_.sizes.words = total[1];
+    share_.values = range[0];
+    share_.words = range[1];
+    if (!share_.has_data()) {
+      share_.class_value = {};
+      share_.class_data_stamp = {};
+      return;
+    }
+    make_room(share_.value_begin, share_.values, share_.sizes.words);
+    share_.word.reserve(share_.words.size());
     std::uint64_t at = share_.words.begin;
     share_.value_begin.with_elements([&](auto* begins) {
-      for (std::uint32_t value = 0; value < value_of_.size(); ++value) {
-        if (value_of_[value] == GraphShare::kNoValue) continue;
+      for (std::uint32_t value = 0; value < value_of.size(); ++value) {
+        if (value_of[value] == GraphShare::kNoValue) continue;
         *begins++ = static_cast<std::decay_t<decltype(*begins)>>(at);
         const DataView words = graph_.data[DataId(value)];
         share_.word.insert(share_.word.end(), words.begin(), words.end());
         at += words.size();
       }
+    });
+    share_.class_value.with_elements([&](auto* values) {
+      using Value = std::decay_t<decltype(*values)>;
+      for (std::uint64_t i = 0; i < share_.classes.size(); ++i)
+        if (values[i] != GraphShare::kNoValue)
+          values[i] = static_cast<Value>(share_.values.begin + value_of[values[i] - 1]);
     });
   }
 
@@ -260,6 +291,11 @@ class Export {
     for_each_piece(row_pieces_, [&](std::size_t piece) {
       std::array<std::uint32_t, IdPieces::kBlock> live{};
       PieceCounts at = rows_before_[piece];
+      const PieceCounts end = piece + 1 < rows_before_.size() ? rows_before_[piece + 1]
+                                                              : PieceCounts{share_.rows.size(), share_.children.size()};
+      for (NarrowColumn* column : {&share_.row_symbol, &share_.row_class, &share_.row_stamp})
+        column->touch(at.first, end.first);
+      share_.child.touch(at.second, end.second);
       row_pieces_.for_each_block(piece, [&](std::uint32_t first, std::uint32_t count) {
         std::size_t rows = 0;
         for (std::uint32_t id = first; id < first + count; ++id) {
@@ -336,7 +372,8 @@ class Export {
   std::vector<PieceCounts> classes_before_;  // by piece
   std::vector<PieceCounts> rows_before_;     // by piece: rows, children
   std::vector<std::uint32_t> arity_;         // by symbol
-  std::vector<std::uint64_t> value_of_;      // by DataId: kNoValue, or its number among this rank's values, from 1
+  std::uint64_t most_values_ = 0;            // e-class data that all ranks hold, whether used or not
+  std::vector<std::uint8_t> is_used_;        // by DataId
   NarrowColumn position_;                    // by class id
 };
 

@@ -115,6 +115,20 @@ class Resume(SnapshotTest):
             self.assertEqual(self.program_text("out"), self.program_text("plain"))
             self.assertTrue(found["saturated"])
 
+    def test_an_iteration_that_changed_nothing_is_not_kept_beside_the_one_before(self):
+        report = self.search(SMALL_MODEL, "--snapshot", "often", "--every-iterations", "1", ranks=2)
+        self.assertTrue(report["saturated"])
+        last = report["iterations"][-1]["iteration"]
+        self.assertEqual(self.kept("often")[-1], f"snapshot-{last - 1:06}.h5")
+        self.done("resume", "often")
+        self.assertEqual(self.counts("out/report.json")[2][-1][0], last)
+        self.assertEqual(self.kept("often")[-1], f"snapshot-{last - 1:06}.h5")
+        # What was changed since the last snapshot is kept, of an iteration that itself changed nothing too.
+        self.search(SMALL_MODEL, "--snapshot", "seldom", "--every-iterations", "1000")
+        self.assertEqual(self.kept("seldom"), ["snapshot-000000.h5", f"snapshot-{last:06}.h5"])
+        self.math()
+        self.assertEqual(self.kept()[-1], "snapshot-000008.h5")
+
     def test_only_the_newest_are_kept(self):
         self.math("--keep", "2")
         self.assertEqual(self.kept(), ["snapshot-000006.h5", "snapshot-000008.h5"])
