@@ -9,10 +9,13 @@ namespace tessera {
 namespace {
 
 constexpr std::size_t kMaxTextBytes = (std::size_t{1} << 30) - 1;
+constexpr std::size_t kPlaceBytes = 256;  // a line's places are hardly further apart
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 bool ends_atom(char c) { return is_blank(c) || c == '(' || c == ')' || c == '"' || c == ';'; }
+// Columns count characters, not bytes: continuation bytes of UTF-8 do not count.
+bool begins_character(char c) { return (c & 0xc0) != 0x80; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::string shorten(std::string_view text) {
@@ -27,11 +30,23 @@ std::string shorten(std::string_view text) {
 
 Sexpr::Sexpr(std::string text, std::string file) : text_(std::move(text)), file_(std::move(file)) {
   if (text_.size() > kMaxTextBytes) throw Error(ErrorCode::kInput, "the text is larger than 1 GiB", {file_, 0, 0});
-  line_starts_.push_back(0);
-  for (std::size_t i = text_.find('\n'); i != std::string::npos; i = text_.find('\n', i + 1)) {
-    line_starts_.push_back(static_cast<std::uint32_t>(i + 1));
-  }
+  note_places();
   parse();
+}
+
+void Sexpr::note_places() {
+  Place next{0, 1, 1};
+  places_.push_back(next);
+  for (const char c : text_) {
+    ++next.offset;
+    if (c == '\n') {
+      ++next.line;
+      next.column = 1;
+    } else if (begins_character(c)) {
+      ++next.column;
+    }
+    if (c == '\n' || next.offset - places_.back().offset == kPlaceBytes) places_.push_back(next);
+  }
 }
 
 void Sexpr::parse() {
@@ -167,11 +182,10 @@ std::string_view Sexpr::head(SexprId list) const {
 Where Sexpr::where(SexprId node) const { return where_of(nodes_[node.value].offset); }
 
 Where Sexpr::where_of(std::size_t offset) const {
-  const auto line = std::upper_bound(line_starts_.begin(), line_starts_.end(), offset);
-  const std::string_view before = std::string_view(text_).substr(*(line - 1), offset - *(line - 1));
-  // Columns count characters, not bytes: continuation bytes of UTF-8 do not count.
-  const auto column = std::count_if(before.begin(), before.end(), [](char c) { return (c & 0xc0) != 0x80; });
-  return {file_, static_cast<int>(line - line_starts_.begin()), static_cast<int>(column) + 1};
+  const Place& place = *(std::ranges::upper_bound(places_, offset, {}, &Place::offset) - 1);
+  const std::string_view between = std::string_view(text_).substr(place.offset, offset - place.offset);
+  const auto column = place.column + std::ranges::count_if(between, begins_character);
+  return {file_, static_cast<int>(place.line), static_cast<int>(column)};
 }
 
 std::string Sexpr::describe(SexprId node) const {

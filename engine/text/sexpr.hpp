@@ -58,6 +58,15 @@ class Sexpr {
     void set_length(std::size_t n) { length_and_kind = (static_cast<std::uint32_t>(n) << 2) | (length_and_kind & 3U); }
   };
 
+  // A character whose line and column are known, both from 1: the first of each line, and in long lines some more, so
+  // that the place of any node is found without counting through its whole line.
+  struct Place {
+    std::uint32_t offset = 0;
+    std::uint32_t line = 0;
+    std::uint32_t column = 0;
+  };
+
+  void note_places();
   void parse();
   [[nodiscard]] std::size_t read_string(std::size_t begin, SexprId node);
   [[nodiscard]] Where where_of(std::size_t offset) const;
@@ -66,7 +75,7 @@ class Sexpr {
   std::string file_;
   std::vector<Node> nodes_;
   std::vector<SexprId> forms_;
-  std::vector<std::uint32_t> line_starts_;
+  std::vector<Place> places_;
   std::unordered_map<std::uint32_t, std::string> unescaped_;  // by node: strings that contain a backslash
 };
 

@@ -84,6 +84,23 @@ TEST(Sexpr, NestingUpToTheLimitAndWideTextsAreRead) {
   EXPECT_EQ(Sexpr(wide, "f").forms().size(), 1'000'000U);
 }
 
+TEST(Sexpr, KnowsTheColumnsOfALongLine) {
+  // Were columns counted from the start of the line, this would take hours.
+  constexpr int kAtoms = 1'000'000;
+  std::string text = "x\n";
+  for (int i = 0; i < kAtoms; ++i) text += i % 3 == 0 ? "é " : "ab ";  // characters, not bytes
+  const Sexpr s(text + "\ny", "f");
+  int column = 1;
+  for (int i = 0; i < kAtoms; ++i) {
+    const Where where = s.where(s.forms()[static_cast<std::size_t>(i) + 1]);
+    ASSERT_EQ(where.line, 2);
+    ASSERT_EQ(where.column, column);
+    column += i % 3 == 0 ? 2 : 3;
+  }
+  EXPECT_EQ(s.where(s.forms().back()).to_string(), "f:3:1");
+  EXPECT_EQ(s.end().to_string(), "f:3:2");
+}
+
 TEST(Sexpr, DescribesBriefly) {
   const Sexpr s("(a b) \"str\" " + std::string(100, 'z'), "f");
   EXPECT_EQ(s.describe(s.forms()[0]), "(a b)");
