@@ -32,6 +32,17 @@ void commit_memory(std::byte* begin, std::size_t bytes) {
                 "cannot commit " + std::to_string(bytes >> 20) + " MiB of memory: " + std::strerror(errno));
 }
 
+void touch_memory(std::byte* begin, std::size_t bytes) noexcept {
+  constexpr std::uintptr_t kPage = 4096;
+  const auto at = reinterpret_cast<std::uintptr_t>(begin);
+  const std::uintptr_t first = (at + kPage - 1) & ~(kPage - 1);
+  const std::uintptr_t end = (at + bytes) & ~(kPage - 1);
+  if (first >= end) return;
+  const int error = errno;
+  madvise(begin + (first - at), end - first, MADV_POPULATE_WRITE);  // an older system has no such thing
+  errno = error;
+}
+
 void release_address_space(std::byte* begin, std::size_t bytes) noexcept { munmap(begin, bytes); }
 
 void refuse_growth(std::size_t wanted_bytes, std::size_t reserved_bytes) {

@@ -110,6 +110,7 @@ class ClassTable {
  private:
   ClassId make(std::uint32_t lane, std::uint64_t name) {
     const ClassId id(ids_.allocate(lane));
+    if (ShardedIds::begins_block(id.value)) records_.touch(id.value, std::size_t{1} << ShardedIds::kBlockBits);
     records_[id.value] = {id.value, 0, 0, DataId(), 0, name};
     return id;
   }

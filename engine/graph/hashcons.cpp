@@ -52,6 +52,7 @@ void Hashcons::double_in_place() {
 
 // A page that is read before it is written is faulted in twice, and the second time interrupts all other threads.
 void Hashcons::touch_pages(std::size_t first) {
+  lines_->touch(first, line_mask_ + 1 - first);
   for (std::size_t i = first; i <= line_mask_; i += 4096 / sizeof(Line)) (*lines_)[i] = {};
 }
 

@@ -189,7 +189,11 @@ class NodeTable {
   RowId new_row(std::uint32_t shard) {
     ++hashcons_[shard].live;
     std::vector<std::uint32_t>& free = free_[shard];
-    if (free.empty()) return RowId(ids_.allocate(shard));
+    if (free.empty()) {
+      const RowId id(ids_.allocate(shard));
+      if (ShardedIds::begins_block(id.value)) rows_.touch(id.value, std::size_t{1} << ShardedIds::kBlockBits);
+      return id;
+    }
     const RowId id(free.back());
     free.pop_back();
     return id;

@@ -36,6 +36,8 @@ class ShardedIds {
     used += count;
     return id(shard, at);
   }
+  // Whether a newly allocated id is the first of its block; the others will follow.
+  [[nodiscard]] static bool begins_block(std::uint32_t id) { return (id & ((1U << kBlockBits) - 1)) == 0; }
   [[nodiscard]] std::uint32_t used(std::uint32_t shard) const { return used_[shard].count; }
   // One more than the largest id that is used.
   [[nodiscard]] std::size_t bound() const {
