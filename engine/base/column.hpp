@@ -46,9 +46,7 @@ class Column {
     committed_ = target;
   }
   // All of [first, first + count), which is usable, is about to be written.
-  void touch(std::size_t first, std::size_t count) const {
-    touch_memory(data_ + first * sizeof(T), count * sizeof(T));
-  }
+  void touch(std::size_t first, std::size_t count) const { touch_memory(data_ + first * sizeof(T), count * sizeof(T)); }
   [[nodiscard]] std::size_t usable() const { return committed_ / sizeof(T); }
   [[nodiscard]] std::size_t capacity() const { return reserved_ / sizeof(T); }
 
