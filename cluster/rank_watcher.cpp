@@ -22,7 +22,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr int kTurn_ms = 250;
-constexpr milliseconds kBeat = seconds(1);
 constexpr milliseconds kAbsence = seconds(5);    // a turn that took longer: this process had been stopped
 constexpr milliseconds kPatience = seconds(10);  // of a failing rank for rank 0
 constexpr milliseconds kTermination{500};        // mpirun kills what it has sent SIGTERM a second later
@@ -129,9 +128,8 @@ void RankWatch::Watcher::end_launcher() {
     ::usleep(kTurn_us);
     if (::kill(parent, 0) != 0) ::_exit(0);
   }
-  ::kill(parent, SIGTERM);  // asks for an orderly end, which may take for ever
-  ::usleep(kTurn_us);
-  ::kill(parent, SIGTERM);  // and insists
+  // The end of this process has begun its own. A SIGTERM now would make mpirun crash, with a trace of its stack.
+  ::kill(parent, SIGKILL);
   ::_exit(0);
 }
 

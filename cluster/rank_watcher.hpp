@@ -32,6 +32,8 @@ class RankWatch::Watcher {
   bool tell(const std::string& text, int code);
 
  protected:
+  static constexpr std::chrono::milliseconds kBeat{1000};  // between signs of life
+
   struct Failure {
     std::string text;
     int code = 3;
@@ -54,8 +56,8 @@ class RankWatch::Watcher {
   // knows a failed run (cluster/launch/start-or-resume.sh), for a launcher that had to be ended has an exit code of its
   // own.
   static void say(const std::string& text);
-  // Has the launcher's daemon on this machine end, which would wait for a silent machine as long as TCP does, a quarter
-  // of an hour: the parent process, if it is one of Open MPI's. (Slurm's look after themselves.)
+  // Kills the launcher's daemon on this machine, unless it ends soon: it would wait for a silent machine as long as TCP
+  // does, a quarter of an hour. It is the parent process, if it is one of Open MPI's. (Slurm's look after themselves.)
   static void end_launcher();
   // Ends this process; if it has failed itself, by having tell() return.
   [[noreturn]] void end_process(int code);
@@ -111,6 +113,7 @@ class WatchHub final : public RankWatch::Watcher {
   void note_steps(Peer& peer, std::uint64_t steps, Clock::time_point now) const;
   [[nodiscard]] bool is_stalled(Clock::time_point now) const;
   [[nodiscard]] std::string lost_ranks(std::string& why) const;
+  void lose_silent(Clock::time_point now);
   void judge(Clock::time_point now, bool stalled);
 
   int listener_;

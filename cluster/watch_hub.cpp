@@ -93,6 +93,15 @@ void WatchHub::hear(Peer& peer, Clock::time_point now) {
     peer.state = State::kLost;
     peer.text = "its process ended";
   } else if (silence_.count() > 0 && now - peer.heard > silence_) {
+    lose_silent(now);
+  }
+}
+
+// One has been silent for too long. What is cut off at once has last been heard of at different times, within a beat.
+void WatchHub::lose_silent(Clock::time_point now) {
+  const milliseconds between = std::min(kBeat, silence_ / 4);
+  for (Peer& peer : peers_) {
+    if (peer.state != State::kWatched || now - peer.heard <= silence_ - between) continue;
     peer.state = State::kLost;
     peer.text = silence_text();
     peer.silent = true;
