@@ -6,6 +6,8 @@
 #include <cstring>
 #include <new>
 
+#include "engine/base/column.hpp"
+
 namespace tessera {
 namespace {
 
@@ -62,10 +64,7 @@ void NarrowColumn::set_size(std::uint64_t count, unsigned width, std::uint64_t a
 
 void NarrowColumn::touch(std::uint64_t from, std::uint64_t to) {
   CHECK(from <= to && to <= size_);
-  const auto memory = reinterpret_cast<std::uintptr_t>(begin_);
-  const std::uintptr_t begin = (memory + from * width_) & ~(std::uintptr_t{kPage} - 1);
-  const std::uintptr_t end = (memory + to * width_) & ~(std::uintptr_t{kPage} - 1);
-  if (begin < end) ::madvise(begin_ - (memory - begin), end - begin, MADV_POPULATE_WRITE);  // or not: an older system
+  touch_memory(begin_ + from * width_, (to - from) * width_);
 }
 
 void NarrowColumn::resize(std::uint64_t count, unsigned width) {
