@@ -45,9 +45,9 @@ std::string resealed(std::string text) {
 }
 
 // Small numbers, a byte each.
-class Bytes {
+class SmallNumbers {
  public:
-  Bytes(const std::uint8_t* bytes, std::size_t size) : at_(bytes), end_(bytes + size) {}
+  SmallNumbers(const std::uint8_t* bytes, std::size_t size) : at_(bytes), end_(bytes + size) {}
   std::uint64_t next() { return at_ == end_ ? 0 : *at_++; }
   std::uint64_t below(std::uint64_t bound) { return next() % (bound + 1); }  // the bound itself is out of range
 
@@ -56,7 +56,7 @@ class Bytes {
   const std::uint8_t* end_;
 };
 
-SearchState state_from(Bytes bytes) {
+SearchState state_from(SmallNumbers bytes) {
   SearchState state;
   state.iteration = static_cast<std::uint32_t>(bytes.next() % 4);
   GraphShare& share = state.share;
@@ -142,7 +142,7 @@ void check_columns(const SearchState& state) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   if (size > 0 && bytes[0] < 32) {
-    check_columns(state_from(Bytes(bytes + 1, size - 1)));
+    check_columns(state_from(SmallNumbers(bytes + 1, size - 1)));
     return 0;
   }
   const std::string text(reinterpret_cast<const char*>(bytes), size);
