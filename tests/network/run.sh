@@ -63,7 +63,8 @@ cut() {
   echo "  ended after $((SECONDS - begin)) s with code $code"
   [[ $code -ne 0 ]] || fail "the run ended as if nothing had been"
   grep '^tessera: ' "$folder/log" | sed 's/^/  /'
-  ! grep -q 'received signal' "$folder/log" || fail "something crashed: $(grep -m 3 -A 3 'received signal' "$folder/log")"
+  ! grep -q 'received signal' "$folder/log" ||
+    fail "something crashed: $(grep -m 3 -A 3 'received signal' "$folder/log")"
   nothing_left
   nodes_mend
   mv "$folder/log" "$folder/log.cut"
