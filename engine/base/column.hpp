@@ -15,8 +15,8 @@ namespace tessera {
 std::byte* reserve_address_space(std::size_t& bytes);
 // Makes [begin, begin + bytes) readable and writable (zeros until written); throws Error(kResource).
 void commit_memory(std::byte* begin, std::size_t bytes);
-// [begin, begin + bytes) is about to be written: whole pages of it that nobody has touched are had at once, for half of
-// what it costs to meet them one by one. No more than a wish.
+// [begin, begin + bytes) is about to be written: whole pages of it that nobody has touched are had at once, for two
+// thirds of what it costs to meet them one by one. No more than a wish.
 void touch_memory(std::byte* begin, std::size_t bytes) noexcept;
 void release_address_space(std::byte* begin, std::size_t bytes) noexcept;
 // Throws Error(kResource): a table has no room for so much.

@@ -6,7 +6,6 @@ namespace tessera {
 namespace {
 
 constexpr std::size_t kFewestDead = 1024;
-
 constexpr std::uint32_t kAhead = 16;  // rows, whose classes are fetched
 
 void empty_lists(EGraph& graph, std::uint32_t shard) {

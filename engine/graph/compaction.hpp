@@ -10,9 +10,8 @@ namespace tessera {
 
 // Drops dead rows from all lists and gives their slots back, if they are more than half as many as the live ones: so
 // the cost is paid by the deaths since the last time. The lists are made anew, from the rows in order: to walk them
-// would take three times as long, for each row in a list says only after it was waited for where the next is. Between
-// phases only; ids of dead rows held
-// elsewhere (EGraph::touched) are dropped too. Returns whether it was done.
+// takes longer, for each row in a list says only after it was waited for where the next is. Between phases only; ids of
+// dead rows held elsewhere (EGraph::touched) are dropped too. Returns whether it was done.
 bool compact_if_worthwhile(EGraph& graph, Workers& workers);
 
 }  // namespace tessera

@@ -127,11 +127,16 @@ TEST(Matching, RulesThatBeginAlikeCostNoMoreThanOne) {
   EXPECT_EQ(visited[0], visited[1]);
 }
 
+// A rule about the parents of a hub, and so many of them to start from.
+std::string parents_of_a_hub(std::size_t count) {
+  std::string text = "(rewrite through-hub (f (hub ?x) ?y) (g ?x ?y))\n(start";
+  for (std::size_t i = 0; i < count; ++i) text += "\n(f (hub a) n" + std::to_string(i) + ")";
+  return text + ")\n";
+}
+
 TEST(Matching, ALongListIsSplit) {
   constexpr int kParents = 6000;
-  std::string text = "(rewrite up (f (hub ?x) ?y) (g ?x ?y))\n(start";
-  for (int i = 0; i < kParents; ++i) text += " (f (hub a) n" + std::to_string(i) + ")";
-  text += ")\n";
+  const std::string text = parents_of_a_hub(kParents);
   LocalWorld(1).run([&](Exchange& exchange) {
     Fixture f(text);
     SearchOptions options;
@@ -202,9 +207,7 @@ TEST(Matching, ThreadsShareListsWithoutWalkingThemTwice) {
 // More walks into one list than one thread takes at a time: they are dealt out in parts, each walk to one of them.
 TEST(Matching, WalksIntoOneListAreDealtOutOnce) {
   constexpr std::size_t kParents = 140000;
-  std::string text = "(rewrite down (f (hub ?x) ?y) (g ?x ?y))\n(start";
-  for (std::size_t i = 0; i < kParents; ++i) text += "\n(f (hub a) n" + std::to_string(i) + ")";
-  text += ")\n";
+  const std::string text = parents_of_a_hub(kParents);
   LocalWorld(1).run([&](Exchange& exchange) {
     Fixture f(text);
     SearchOptions options;

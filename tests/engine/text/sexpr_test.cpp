@@ -85,7 +85,7 @@ TEST(Sexpr, NestingUpToTheLimitAndWideTextsAreRead) {
 }
 
 TEST(Sexpr, KnowsTheColumnsOfALongLine) {
-  // Were columns counted from the start of the line, this would take hours.
+  // Were columns counted from the start of the line, this would take far too long.
   constexpr int kAtoms = 1'000'000;
   std::string text = "x\n";
   for (int i = 0; i < kAtoms; ++i) text += i % 3 == 0 ? "é " : "ab ";  // characters, not bytes
