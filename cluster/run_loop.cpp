@@ -48,11 +48,14 @@ class SearchRun {
 
   int run() {
     read();
-    if (saturate() == StopReason::kInterrupted) return kExitRequeue;
-    kill_point("extract", exchange_.rank());
-    extract();
-    keeper_->close();
-    int code = kExitDone;
+    const StopReason reason = saturate();
+    if (reason == StopReason::kInterrupted) return kExitRequeue;
+    int code = with_snapshots_closed(*keeper_, [&] {
+      sum_up(reason);
+      kill_point("extract", exchange_.rank());
+      extract();
+      return kExitDone;
+    });
     // What rank 0 does alone, while the others wait for it.
     if (options_.verify)
       RunStatus::of_process().enter(static_cast<std::uint32_t>(search_->iterations().size()), "verify");
@@ -91,7 +94,10 @@ class SearchRun {
     const StopReason reason = search_->run([&](const IterationRecord& record) { observe(record, progress); });
     progress.finish();
     keeper_->finish(reason);
-    if (reason == StopReason::kInterrupted) return reason;
+    return reason;
+  }
+
+  void sum_up(StopReason reason) {
     report_.search_seconds = std::max(0.0, watch_.since_lap() - looking_seconds_ - keeper_->seconds());
     if (!options_.snapshot.empty()) add_phase(report_, "snapshot", keeper_->seconds());
     report_.stop_reason = stop_reason_name(reason);
@@ -117,7 +123,6 @@ class SearchRun {
           log_.warn("rule {} was put aside {} times while it had matches (see --pin and --match-limit)", rule.name,
                     rule.times_put_aside);
     }
-    return reason;
   }
 
   // Starts the search, or takes it up; either way it is kept from here on.

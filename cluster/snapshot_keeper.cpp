@@ -209,7 +209,7 @@ std::optional<StopReason> SnapshotKeeper::at_boundary() {
   // One that is due by the clock alone waits for a boundary at which the last is on disk; for any other the search
   // waits.
   const bool now = (requests & (kDue | kRequestSnapshot | kRequestStop)) != 0;
-  if (now || ((requests & kDueByTime) != 0 && !writing_)) take();
+  if (now || ((requests & kDueByTime) != 0 && !writing_)) take(false);
   if ((requests & kRequestStop) != 0) return StopReason::kInterrupted;
   return std::nullopt;
 }
@@ -224,22 +224,36 @@ void SnapshotKeeper::within_iteration() {
 }
 
 // The copy is made while the last snapshot may still be on its way, unless memory is short: a copy is far smaller than
-// what it is of.
-void SnapshotKeeper::take() {
+// what it is of. Of a search at rest, a rank alone has the copy made beside what follows.
+void SnapshotKeeper::take(bool at_rest) {
   const std::uint32_t iteration = search_->partition().graph.iteration;
   if (writing_ && tried_ == iteration) return;
   if (!writing_ && saved_ && *saved_ == iteration) return;
   RunStatus::of_process().enter(iteration, "snapshot");
   const std::uint64_t used = resident_bytes();
   const std::uint64_t limit = resources_.memory_limit_bytes;
-  if (writing_ && limit > 0 && used + used / kLeastOfCopies > limit) writing_->wait_for_memory();
+  const bool is_short = limit > 0 && used + used / kLeastOfCopies > limit;
+  if (writing_ && is_short) writing_->wait_for_memory();
+  const std::string path = snapshot_path(options_.snapshot.string(), iteration);
+  origin_.enodes = search_->enodes();
+  origin_.eclasses = search_->eclasses();
   try {
-    SearchState state = export_state(*search_, roots_);
-    if (progress_) state.progress = progress_();
-    look_after(true);
-    tried_ = iteration;
+    bool waits = is_short;
+    if (at_rest && exchange_.size() == 1) {
+      auto late = std::make_unique<LateExport>(*search_, roots_);
+      look_after(true);
+      tried_ = iteration;
+      writing_.emplace(path, origin_, std::move(late), progress_ ? progress_() : std::vector<std::uint64_t>());
+    } else {
+      SearchState state = export_state(*search_, roots_);
+      if (progress_) state.progress = progress_();
+      look_after(true);
+      tried_ = iteration;
+      waits = !fits_beside_search(copied_bytes(state.share));
+      writing_.emplace(path, origin_, std::move(state), exchange_, resources_.snapshot_access);
+    }
+    if (waits) look_after(true);
     last_ = Clock::now();
-    begin_writing(snapshot_path(options_.snapshot.string(), iteration), std::move(state));
   } catch (const Error& error) {
     tried_ = iteration;
     warn_of(error, iteration);
@@ -254,14 +268,6 @@ bool SnapshotKeeper::is_kept_but_for_an_idle_iteration() const {
   const std::uint32_t iteration = search_->partition().graph.iteration;
   const bool is_idle = !search_->iterations().empty() && !search_->iterations().back().changed;
   return !progress_ && is_idle && tried_ + 1 == iteration && (writing_ || saved_ == tried_);
-}
-
-void SnapshotKeeper::begin_writing(const std::string& path, SearchState state) {
-  origin_.enodes = search_->enodes();
-  origin_.eclasses = search_->eclasses();
-  const bool waits = !fits_beside_search(copied_bytes(state.share));
-  writing_.emplace(path, origin_, std::move(state), exchange_, resources_.snapshot_access);
-  if (waits) look_after(true);
 }
 
 // Whether every rank's memory has room for its copy, which is part of it by now, and an e-graph twice as large.
@@ -337,7 +343,7 @@ void SnapshotKeeper::finish(StopReason reason) {
       log_.info("the last iteration was stopped within: no snapshot of it; {}",
                 saved_ ? fmt::format("the last one is of iteration {}", *saved_) : "there is none");
   } else if (reason != StopReason::kInterrupted && !is_kept_but_for_an_idle_iteration()) {
-    take();
+    take(!ends_early);
     if (ends_early) look_after(true);
   }
   signals_.reset();

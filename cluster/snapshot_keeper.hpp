@@ -1,8 +1,9 @@
 // A search's snapshots: taken at iteration boundaries when due (--every, --every-iterations), when asked for (signals;
 // files named SNAPSHOT, STOP or REPORT in the folder), before a time limit, and at the end; and taken up again. One is
 // written from a copy while the search goes on, and looked after at the iteration boundaries that follow, if the copy
-// fits into memory beside an e-graph that doubles; else the search waits for it. What goes wrong with one is a warning,
-// never the search's end: the last good snapshot stays.
+// fits into memory beside an e-graph that doubles; else the search waits for it. The last one of a rank alone is no
+// copy: the e-graph does not change any more. What goes wrong with one is a warning, never the search's end: the last
+// good snapshot stays.
 #pragma once
 
 #include <chrono>
@@ -49,10 +50,12 @@ class SnapshotKeeper {
   // Collective. The search has stopped: a last snapshot if anything is new (an iteration that changed nothing is not,
   // if the one before it is kept), but not of an iteration that a limit stopped within, for what that has found depends
   // on the machine. From here on signals act as usual. One may still be on its way to disk, unless the search is to be
-  // taken up again; close() waits for it.
+  // taken up again; close() waits for it, and until then the e-graph must stay as it is.
   void finish(StopReason reason);
   // Collective. All that was begun is on disk, or was warned of.
   void close();
+  // What is not on disk yet will not be. Not collective.
+  void give_up() { writing_.reset(); }
 
   [[nodiscard]] double seconds() const { return seconds_; }  // for which the search has waited
 
@@ -73,8 +76,7 @@ class SnapshotKeeper {
   [[nodiscard]] double seconds_left() const;  // of --time-limit
   [[nodiscard]] bool out_of_time() const;
   [[nodiscard]] bool is_kept_but_for_an_idle_iteration() const;
-  void take();
-  void begin_writing(const std::string& path, SearchState state);
+  void take(bool at_rest);  // the e-graph stays as it is until close()
   // What is being written: the next stage, when no rank is busy; or all stages.
   void look_after(bool wait);
   void warn_of(const Error& error, std::uint32_t iteration);
@@ -101,7 +103,8 @@ class SnapshotKeeper {
   double seconds_ = 0;
 };
 
-// Runs work() after finish(), and close() in any case: what work() throws, it must throw on all ranks. Collective.
+// Runs work() after finish(), which may read the e-graph and not change it, and close() in any case: an Error that
+// work() throws, it must throw on all ranks. Collective.
 template <class Work>
 int with_snapshots_closed(SnapshotKeeper& keeper, Work&& work) {
   int code = 0;
@@ -109,6 +112,9 @@ int with_snapshots_closed(SnapshotKeeper& keeper, Work&& work) {
     code = work();
   } catch (const Error&) {
     keeper.close();
+    throw;
+  } catch (...) {
+    keeper.give_up();
     throw;
   }
   keeper.close();

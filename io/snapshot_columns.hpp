@@ -1,6 +1,7 @@
 // The columns of a snapshot: which dataset holds which part of a share. One list for writing and reading.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -12,7 +13,9 @@ namespace tessera {
 
 inline constexpr const char* kHeaderDataset = "/header";
 inline constexpr const char* kSymbolsDataset = "/symbols";
-inline constexpr const char* kChildDataset = "/rows/child";
+inline constexpr std::array<const char*, kRowColumns> kRowDatasets = {"/rows/symbol", "/rows/class", "/rows/stamp",
+                                                                      "/rows/child"};
+inline constexpr const char* kChildDataset = kRowDatasets[static_cast<std::size_t>(RowColumn::kChild)];
 
 // What a column is to HDF5: integers of so many bytes each.
 struct ElementType {
@@ -43,10 +46,10 @@ void for_each_column(Share& share, Visit&& visit) {
   visit("/classes/data_stamp", share.class_data_stamp, described, all_described);
   visit("/values/begin", share.value_begin, share.values, sizes.values);
   visit("/values/word", share.word, share.words, sizes.words);
-  visit("/rows/symbol", share.row_symbol, share.rows, sizes.rows);
-  visit("/rows/class", share.row_class, share.rows, sizes.rows);
-  visit("/rows/stamp", share.row_stamp, share.rows, sizes.rows);
-  visit(kChildDataset, share.child, share.children, sizes.children);
+  visit(kRowDatasets[0], share.row_symbol, share.rows, sizes.rows);
+  visit(kRowDatasets[1], share.row_class, share.rows, sizes.rows);
+  visit(kRowDatasets[2], share.row_stamp, share.rows, sizes.rows);
+  visit(kRowDatasets[3], share.child, share.children, sizes.children);
 }
 
 }  // namespace tessera

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <pthread.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -104,14 +105,17 @@ class WriteFile {
   int direct_ = -1;
 };
 
-// Memory that begins with a page, for what does not.
+// Memory that begins with a page.
 class PageBuffer {
  public:
-  PageBuffer() : bytes_(static_cast<std::byte*>(std::aligned_alloc(kPage, kChecksumBlock))) {
+  PageBuffer() = default;
+  explicit PageBuffer(std::size_t bytes)
+      : bytes_(static_cast<std::byte*>(std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage))), size_(bytes) {
     if (bytes_ == nullptr) throw std::bad_alloc();
   }
-  // At most a block.
-  std::span<const std::byte> copy(std::span<const std::byte> from) {
+  [[nodiscard]] std::byte* get() const { return bytes_.get(); }
+  [[nodiscard]] std::size_t bytes() const { return size_; }
+  [[nodiscard]] std::span<const std::byte> copy(std::span<const std::byte> from) {
     std::memcpy(bytes_.get(), from.data(), from.size());
     return {bytes_.get(), from.size()};
   }
@@ -121,7 +125,72 @@ class PageBuffer {
     void operator()(std::byte* bytes) const { std::free(bytes); }
   };
   std::unique_ptr<std::byte, Free> bytes_;
+  std::size_t size_ = 0;
 };
+
+// A dataset that is written as it comes, several blocks at once.
+class BlockStream {
+ public:
+  // `checksum`: of what is written; sums up.
+  BlockStream(WriteFile& file, std::uint64_t offset, std::uint64_t& checksum)
+      : file_(file), offset_(offset), checksum_(checksum) {}
+
+  // Where the next so many bytes are to be put, before there is another call.
+  std::byte* room(std::size_t bytes) {
+    if (held_ + bytes > buffer_.bytes()) make_room(bytes);
+    return buffer_.get() + std::exchange(held_, held_ + bytes);
+  }
+  void end() { write(held_); }
+
+ private:
+  static constexpr std::size_t kAtOnce = 16 * kChecksumBlock;  // stays in a core's cache, beside other streams'
+
+  void make_room(std::size_t bytes) {
+    const std::size_t whole = held_ / kChecksumBlock * kChecksumBlock;
+    if (whole != 0) write(whole);
+    if (held_ + bytes <= buffer_.bytes()) return;
+    PageBuffer larger(std::max(kAtOnce, held_ + bytes));
+    if (held_ != 0) std::memcpy(larger.get(), buffer_.get(), held_);
+    buffer_ = std::move(larger);
+  }
+  // Of what is held, the first so many bytes.
+  void write(std::size_t bytes) {
+    const std::span<const std::byte> blocks(buffer_.get(), bytes);
+    checksum_ += blocks_checksum(blocks, begin_ / kChecksumBlock);
+    file_.write(blocks, offset_ + begin_);
+    begin_ += bytes;
+    held_ -= bytes;
+    if (held_ != 0) std::memcpy(buffer_.get(), buffer_.get() + bytes, held_);
+  }
+
+  WriteFile& file_;
+  std::uint64_t offset_;
+  std::uint64_t& checksum_;
+  PageBuffer buffer_;
+  std::size_t held_ = 0;
+  std::uint64_t begin_ = 0;  // of what is held
+};
+
+// The rows' columns side by side, until nobody wants them any more. `checksums`: by dataset.
+void write_rows(LateExport& rows, const SnapshotLayout& layout, std::vector<std::uint64_t>& checksums,
+                const std::atomic<bool>& given_up, WriteFile& file) {
+  std::vector<BlockStream> streams;
+  streams.reserve(kRowColumns);
+  for (const char* name : kRowDatasets) {
+    const auto dataset = std::ranges::find(layout.datasets, name, &SealedDataset::name);
+    streams.emplace_back(file, dataset->offset, checksums[static_cast<std::size_t>(dataset - layout.datasets.begin())]);
+  }
+  struct GivenUp {};
+  try {
+    rows.rows([&](RowColumn column, std::size_t bytes) {
+      if (given_up) throw GivenUp();
+      return streams[static_cast<std::size_t>(column)].room(bytes);
+    });
+  } catch (const GivenUp&) {
+    return;
+  }
+  for (BlockStream& stream : streams) stream.end();
+}
 
 void flush_folder(const std::string& file) {
   std::string folder = std::filesystem::path(file).parent_path().string();
@@ -147,11 +216,7 @@ SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& orig
   held_bytes_ = copied_bytes(state_.share);
   if (alone()) {
     stage_ = Stage::kSeal;
-    launch([this, origin] {
-      begin(origin, nullptr);
-      write_blocks();
-      if (!given_up_) seal();
-    });
+    launch([this, origin] { write_alone(origin); });
     return;
   }
   try {
@@ -163,6 +228,17 @@ SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& orig
     throw;
   }
   launch([this] { write_blocks(); });
+}
+
+SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, std::unique_ptr<LateExport> late,
+                             std::vector<std::uint64_t> progress)
+    : path_(path), temporary_(path + ".tmp"), exchange_(own_), stage_(Stage::kSeal), late_(std::move(late)) {
+  launch([this, origin, progress = std::move(progress)] {
+    state_ = late_->all_but_rows();
+    state_.progress = progress;
+    held_bytes_ = copied_bytes(state_.share);
+    write_alone(origin);
+  });
 }
 
 SnapshotWrite::~SnapshotWrite() {
@@ -196,6 +272,12 @@ void SnapshotWrite::begin(const SnapshotOrigin& origin, const SnapshotAccess* ac
   layout_ = lay_out_snapshot(temporary_, header_.size(), symbols_.size(), state_, exchange_, access);
   deal();
   kill_point("snapshot-begun", exchange_.rank());
+}
+
+void SnapshotWrite::write_alone(const SnapshotOrigin& origin) {
+  begin(origin, nullptr);
+  write_blocks();
+  if (!given_up_) seal();
 }
 
 void SnapshotWrite::deal() {
@@ -238,6 +320,7 @@ void SnapshotWrite::launch(std::function<void()> work) {
   };
   try {
     thread_ = std::thread(run);
+    static_cast<void>(::pthread_setname_np(thread_.native_handle(), "snapshot"));
   } catch (const std::system_error&) {
     run();
   }
@@ -261,7 +344,7 @@ void SnapshotWrite::write_blocks() {
   WriteFile file(temporary_);
   if (leads()) file.reserve(layout_.file_bytes);
   file.go_direct();
-  PageBuffer buffer;
+  PageBuffer buffer(kChecksumBlock);
   for (const BlockRun& run : dealt_.runs) {
     kill_point("snapshot-column", exchange_.rank());
     give_back_columns(run.dataset);  // runs are in the datasets' order, but for joined blocks, which are no columns
@@ -275,9 +358,13 @@ void SnapshotWrite::write_blocks() {
     }
   }
   give_back_columns(give_back_column_.size());
+  if (late_) {
+    write_rows(*late_, layout_, checksums_, given_up_, file);
+    late_.reset();
+  }
   if (given_up_) return;
   kill_point("snapshot-flush", exchange_.rank());
-  file.flush();
+  if (!leads()) file.flush();  // rank 0's go with the seal
   kill_point("snapshot-written", exchange_.rank());
 }
 

@@ -1,14 +1,15 @@
 // A snapshot on its way to disk, beside a search that goes on: what is to be written is a copy, and a thread of each
 // rank writes that rank's blocks (io/snapshot_blocks.hpp) into the empty form that HDF5 has made
 // (io/snapshot_layout.hpp). The threads of several ranks call neither MPI nor HDF5, which are the search's; ranks agree
-// only where the search lets them: when every rank's blocks are written and flushed, rank 0's thread seals the file:
-// temporary name, fsync, rename, fsync of the folder. A rank alone has nobody to agree with: its thread does it all. A
-// file appears under its name only when it is complete and on disk.
+// only where the search lets them: when every rank's blocks are written, and all but rank 0's flushed, rank 0's thread
+// seals the file: temporary name, fsync, rename, fsync of the folder. A rank alone has nobody to agree with: its thread
+// does it all. A file appears under its name only when it is complete and on disk.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,6 +27,10 @@ class SnapshotWrite {
   // the file system refuses, or else step() does; any failure leaves what stood at `path`, and nothing else.
   SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, SearchState state, Exchange& exchange,
                 const SnapshotAccess* access = nullptr);
+  // Of a rank alone whose search has ended: its thread takes what it writes from the e-graph itself, which must not
+  // change until all is done or given up. `progress`: SearchState::progress.
+  SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, std::unique_ptr<LateExport> late,
+                std::vector<std::uint64_t> progress);
   SnapshotWrite(const SnapshotWrite&) = delete;
   SnapshotWrite& operator=(const SnapshotWrite&) = delete;
   // Gives up what is not done. Not collective.
@@ -53,6 +58,7 @@ class SnapshotWrite {
 
   void make_alike();
   void begin(const SnapshotOrigin& origin, const SnapshotAccess* access);
+  void write_alone(const SnapshotOrigin& origin);
   void deal();
   void launch(std::function<void()> work);
   void join();
@@ -74,6 +80,7 @@ class SnapshotWrite {
   std::string symbols_;
   SnapshotLayout layout_;
   DealtBlocks dealt_;
+  std::unique_ptr<LateExport> late_;                     // of rows that are no copy
   std::vector<std::function<void()>> give_back_column_;  // by dataset
   std::size_t given_back_ = 0;
   std::vector<std::uint64_t> checksums_;  // by dataset: of this rank's blocks; after step() of all

@@ -6,7 +6,10 @@
 // of local ids, dead rows, e-classes that lost, traffic.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -62,6 +65,10 @@ struct GraphShare {
   [[nodiscard]] bool has_data() const { return sizes.values != 0; }
 };
 
+// Its columns of rows, in their order.
+enum class RowColumn : std::uint8_t { kSymbol, kClass, kStamp, kChild };
+inline constexpr std::size_t kRowColumns = 4;
+
 // A share whose columns are whole owns all positions.
 void own_everything(GraphShare& share);
 
@@ -101,6 +108,26 @@ void check_indices(const SearchState& whole);
 
 // Collective. Between iterations. `roots`: the same on every rank.
 [[nodiscard]] SearchState export_state(Search& search, std::span<const NamedClass> roots);
+// The same of a rank alone whose search has ended, piece by piece and by any one thread: it takes little memory. From
+// its begin to its end nothing may change the e-graph (extraction and digest do not).
+class LateExport {
+ public:
+  // Where the column's next so many bytes are to be put, before there is a next call for this column.
+  using Room = std::function<std::byte*(RowColumn column, std::size_t bytes)>;
+
+  LateExport(Search& search, std::span<const NamedClass> roots);
+  LateExport(const LateExport&) = delete;
+  LateExport& operator=(const LateExport&) = delete;
+  ~LateExport();
+
+  // Once. All but the columns of rows, which have their widths and no elements.
+  [[nodiscard]] SearchState all_but_rows();
+  // Then these columns, in order.
+  void rows(const Room& room);
+
+ private:
+  std::unique_ptr<class StateCopy> copy_;
+};
 
 // Collective. Into a search that was constructed but not started; `state.share` holds the even shares of this rank
 // (words: those of its values; children: those of its rows). Rules are matched by name: one that the state does not

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "partition/search_state.hpp"
@@ -57,36 +59,65 @@ PieceCounts sum_up(std::vector<PieceCounts>& pieces) {
   return sum;
 }
 
+}  // namespace
+
 // Copies the columns out of an e-graph that nobody changes; the rank's threads share the work. The search waits for it:
 // rows go through a core's cache once to be copied, and where threads must know where theirs begin, once to be counted.
-class Export {
+class StateCopy {
  public:
-  Export(Search& search, SearchState& state)
+  // Collective. `state`: all of it but what follows. With one thread, run() makes no use of the rank's others.
+  StateCopy(Search& search, SearchState state, std::span<const NamedClass> roots, int threads)
       : partition_(search.partition()),
         graph_(partition_.graph),
         data_stamp_(search.analysis().data_stamp()),
-        state_(state),
-        share_(state.share),
-        class_pieces_(graph_.classes.ids(), partition_.workers.threads()),
-        row_pieces_(graph_.nodes.ids(), partition_.workers.threads()) {}
-
-  void run(std::span<const NamedClass> roots) {
+        state_(std::move(state)),
+        roots_(partition_.leaders(roots)),
+        class_pieces_(graph_.classes.ids(), threads),
+        row_pieces_(graph_.nodes.ids(), threads) {
     const SymbolTable& symbols = graph_.symbols();
     arity_.reserve(symbols.size());
     for (std::uint32_t s = 0; s < symbols.size(); ++s) {
       arity_.push_back(symbols[SymbolId(s)].arity);
       state_.symbols.push_back(symbols[SymbolId(s)]);
     }
+  }
+
+  // Collective. Once. All but the columns of rows; these have room for their elements, or none.
+  void copy_all_but_rows(bool with_room) {
     measure();
-    make_room();
+    make_room(with_room);
     position_.with_elements([&](auto* position) {
       for_each_piece(class_pieces_, [&](std::size_t piece) { copy_classes(piece, position); });
       if (!partition_.alone()) tell_subscribers(position);
-      copy_rows(position);
     });
     if (may_have_data()) copy_values();
-    locate_roots(roots);
+    locate_roots();
   }
+  // Into the state's columns.
+  void copy_rows() {
+    for_each_piece(row_pieces_, [&](std::size_t piece) {
+      PieceCounts at = rows_before_[piece];
+      const PieceCounts end = piece + 1 < rows_before_.size() ? rows_before_[piece + 1]
+                                                              : PieceCounts{share_.rows.size(), share_.children.size()};
+      std::array<std::byte*, kRowColumns> places{};
+      const std::array<NarrowColumn*, kRowColumns> columns = row_columns();
+      for (std::size_t c = 0; c < kRowColumns; ++c) {
+        const bool is_child = c == static_cast<std::size_t>(RowColumn::kChild);
+        const std::uint64_t from = is_child ? at.second : at.first;
+        columns[c]->touch(from, is_child ? end.second : end.first);
+        places[c] = columns[c]->with_elements([&](auto* all) { return reinterpret_cast<std::byte*>(all + from); });
+      }
+      copy_piece(piece, [&](RowColumn column, std::size_t bytes) {
+        return std::exchange(places[static_cast<std::size_t>(column)],
+                             places[static_cast<std::size_t>(column)] + bytes);
+      });
+    });
+  }
+  // In order, for one thread.
+  void copy_rows(const LateExport::Room& room) {
+    for (std::size_t piece = 0; piece < row_pieces_.count(); ++piece) copy_piece(piece, room);
+  }
+  SearchState take() { return std::move(state_); }
 
  private:
   template <class Work>
@@ -160,7 +191,7 @@ class Export {
     const unsigned width = NarrowColumn::width_of(greatest);
     column.set_size(range.size(), width, range.begin * width);
   }
-  void make_room() {
+  void make_room(bool for_rows) {
     const GraphSizes& sizes = share_.sizes;
     make_room(share_.class_name, share_.classes, ~std::uint64_t{0});
     if (may_have_data()) {
@@ -168,10 +199,13 @@ class Export {
       make_room(share_.class_data_stamp, share_.classes, state_.iteration);
       is_used_.assign(graph_.data.size(), 0);
     }
-    make_room(share_.row_symbol, share_.rows, arity_.size());
-    make_room(share_.row_class, share_.rows, sizes.classes);
-    make_room(share_.row_stamp, share_.rows, state_.iteration);
-    make_room(share_.child, share_.children, sizes.classes);
+    const ShareRange rows = for_rows ? share_.rows : ShareRange{};
+    make_room(share_.row_symbol, rows, arity_.size());
+    make_room(share_.row_class, rows, sizes.classes);
+    make_room(share_.row_stamp, rows, state_.iteration);
+    make_room(share_.child, for_rows ? share_.children : ShareRange{}, sizes.classes);
+    std::ranges::transform(row_columns(), row_width_.begin(),
+                           [](const NarrowColumn* column) { return column->width(); });
     // The greatest value that an element can have is no position.
     position_.set_size(graph_.classes.bound(), NarrowColumn::width_of(sizes.classes));
     if (!position_.empty())
@@ -260,10 +294,10 @@ class Export {
       }
     });
     share_.class_value.with_elements([&](auto* values) {
-      using Value = std::decay_t<decltype(*values)>;
+      using Number = std::decay_t<decltype(*values)>;
       for (std::uint64_t i = 0; i < share_.classes.size(); ++i)
         if (values[i] != GraphShare::kNoValue)
-          values[i] = static_cast<Value>(share_.values.begin + value_of[values[i] - 1]);
+          values[i] = static_cast<Number>(share_.values.begin + value_of[values[i] - 1]);
     });
   }
 
@@ -284,53 +318,56 @@ class Export {
     });
   }
 
-  // Column after column of a block, whose rows stay in the cache.
-  template <class Element>
-  void copy_rows(const Element* position) {
-    auto* classes = share_.row_class.elements<Element>();
-    for_each_piece(row_pieces_, [&](std::size_t piece) {
-      std::array<std::uint32_t, IdPieces::kBlock> live{};
-      PieceCounts at = rows_before_[piece];
-      const PieceCounts end = piece + 1 < rows_before_.size() ? rows_before_[piece + 1]
-                                                              : PieceCounts{share_.rows.size(), share_.children.size()};
-      for (NarrowColumn* column : {&share_.row_symbol, &share_.row_class, &share_.row_stamp})
-        column->touch(at.first, end.first);
-      share_.child.touch(at.second, end.second);
-      row_pieces_.for_each_block(piece, [&](std::uint32_t first, std::uint32_t count) {
-        std::size_t rows = 0;
-        for (std::uint32_t id = first; id < first + count; ++id) {
-          live[rows] = id;
-          rows += graph_.nodes.is_live(RowId(id)) ? 1 : 0;
-        }
-        const std::span<const std::uint32_t> block(live.data(), rows);
-        const auto copy = [&](NarrowColumn& column, auto value_of) {
-          column.with_elements([&](auto* elements) {
-            using To = std::decay_t<decltype(*elements)>;
-            for (std::size_t i = 0; i < rows; ++i)
-              elements[at.first + i] = static_cast<To>(value_of(graph_.nodes[RowId(block[i])]));
-          });
-        };
-        copy(share_.row_symbol, [](const Row& row) { return row.symbol.value; });
-        copy(share_.row_stamp, [](const Row& row) { return row.stamp; });
-        for (std::size_t i = 0; i < rows; ++i) classes[at.first + i] = position[graph_.nodes[RowId(block[i])].class_id];
-        at.second += copy_children(block, position, at.second);
-        at.first += rows;
-      });
+  std::array<NarrowColumn*, kRowColumns> row_columns() {
+    return {&share_.row_symbol, &share_.row_class, &share_.row_stamp, &share_.child};
+  }
+
+  // Column after column of a block, whose rows stay in the cache. room(column, bytes): LateExport::Room.
+  template <class Room>
+  void copy_piece(std::size_t piece, Room&& room) {
+    position_.with_elements([&](const auto* position) {
+      row_pieces_.for_each_block(
+          piece, [&](std::uint32_t first, std::uint32_t count) { copy_block(first, count, position, room); });
     });
   }
 
-  // Returns how many there are.
+  template <class Element, class Room>
+  void copy_block(std::uint32_t first, std::uint32_t count, const Element* position, Room&& room) {
+    std::array<std::uint32_t, IdPieces::kBlock> live{};
+    std::size_t rows = 0;
+    for (std::uint32_t id = first; id < first + count; ++id) {
+      live[rows] = id;
+      rows += graph_.nodes.is_live(RowId(id)) ? 1 : 0;
+    }
+    const std::span<const std::uint32_t> ids(live.data(), rows);
+    const auto copy = [&](RowColumn column, auto value_of) {
+      const unsigned width = row_width_[static_cast<std::size_t>(column)];
+      std::byte* place = room(column, rows * width);
+      NarrowColumn::of_width(width, [&](auto zero) {
+        auto* elements = reinterpret_cast<decltype(zero)*>(place);
+        for (std::size_t i = 0; i < rows; ++i)
+          elements[i] = static_cast<decltype(zero)>(value_of(graph_.nodes[RowId(ids[i])]));
+      });
+    };
+    std::uint64_t children = 0;
+    copy(RowColumn::kSymbol, [&](const Row& row) {
+      children += arity_[row.symbol.value];
+      return row.symbol.value;
+    });
+    copy(RowColumn::kStamp, [](const Row& row) { return row.stamp; });
+    copy(RowColumn::kClass, [&](const Row& row) { return position[row.class_id]; });
+    copy_children(ids, position, reinterpret_cast<Element*>(room(RowColumn::kChild, children * sizeof(Element))));
+  }
+
   template <class Element>
-  std::uint64_t copy_children(std::span<const std::uint32_t> rows, const Element* position, std::uint64_t at) {
-    auto* children = share_.child.elements<Element>();
+  void copy_children(std::span<const std::uint32_t> rows, const Element* position, Element* children) {
     // Two of every row that is not wide, whether it has them or not: what is too much, the next row's overwrite.
     std::array<Element, IdPieces::kBlock * NodeTable::kInlineArity + NodeTable::kInlineArity> found;
-    std::uint64_t done = 0;
     std::size_t held = 0;
     const auto hand_over = [&] {
       for (std::size_t i = 0; i < held; ++i) CHECK(found[i] != kUnknown<Element>);
-      if (held != 0) std::memcpy(children + at + done, found.data(), held * sizeof found[0]);
-      done += held;
+      if (held != 0) std::memcpy(children, found.data(), held * sizeof found[0]);
+      children += held;
       held = 0;
     };
     for (const std::uint32_t id : rows) {
@@ -346,18 +383,16 @@ class Export {
       for (std::uint32_t k = 0; k < arity; ++k) {
         const Element child = position[graph_.nodes.kid(RowId(id), arity, k)];
         CHECK(child != kUnknown<Element>);
-        children[at + done++] = child;
+        *children++ = child;
       }
     }
     hand_over();
-    return done;
   }
 
-  void locate_roots(std::span<const NamedClass> roots) {
-    const std::vector<GlobalId> leaders = partition_.leaders(roots);
-    std::vector<std::uint64_t> positions(leaders.size(), 0);
-    for (std::size_t i = 0; i < leaders.size(); ++i)
-      if (leaders[i].home() == partition_.rank()) positions[i] = position_[leaders[i].index().value];
+  void locate_roots() {
+    std::vector<std::uint64_t> positions(roots_.size(), 0);
+    for (std::size_t i = 0; i < roots_.size(); ++i)
+      if (roots_[i].home() == partition_.rank()) positions[i] = position_[roots_[i].index().value];
     if (!partition_.alone() && !positions.empty()) partition_.exchange.all_reduce(positions, Reduction::kSum);
     state_.roots = std::move(positions);
   }
@@ -365,8 +400,9 @@ class Export {
   Partition& partition_;
   EGraph& graph_;
   std::span<const std::uint32_t> data_stamp_;
-  SearchState& state_;
-  GraphShare& share_;
+  SearchState state_;
+  GraphShare& share_ = state_.share;
+  std::vector<GlobalId> roots_;
   IdPieces class_pieces_;
   IdPieces row_pieces_;
   std::vector<PieceCounts> classes_before_;  // by piece
@@ -375,7 +411,10 @@ class Export {
   std::uint64_t most_values_ = 0;            // e-class data that all ranks hold, whether used or not
   std::vector<std::uint8_t> is_used_;        // by DataId
   NarrowColumn position_;                    // by class id
+  std::array<unsigned, kRowColumns> row_width_{};
 };
+
+namespace {
 
 std::uint64_t nanoseconds(double seconds) { return static_cast<std::uint64_t>(std::llround(seconds * 1e9)); }
 double seconds_of(std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) * 1e-9; }
@@ -405,9 +444,8 @@ void combine_records(Exchange& exchange, std::vector<IterationRecord>& records) 
   }
 }
 
-}  // namespace
-
-SearchState export_state(Search& search, std::span<const NamedClass> roots) {
+// All but what StateCopy adds. Collective.
+SearchState state_but_for_the_graph(Search& search) {
   SearchState state;
   Exchange& exchange = search.partition().exchange;
   state.iteration = search.partition().graph.iteration;
@@ -422,8 +460,29 @@ SearchState export_state(Search& search, std::span<const NamedClass> roots) {
     exchange.all_reduce(std::span(&used, 1), Reduction::kMax);
   }
   state.seconds = seconds_of(used);
-  Export(search, state).run(roots);
   return state;
 }
+
+}  // namespace
+
+SearchState export_state(Search& search, std::span<const NamedClass> roots) {
+  StateCopy copy(search, state_but_for_the_graph(search), roots, search.partition().workers.threads());
+  copy.copy_all_but_rows(true);
+  copy.copy_rows();
+  return copy.take();
+}
+
+LateExport::LateExport(Search& search, std::span<const NamedClass> roots)
+    : copy_(std::make_unique<StateCopy>(search, state_but_for_the_graph(search), roots, 1)) {
+  CHECK(search.partition().alone());
+}
+LateExport::~LateExport() = default;
+
+SearchState LateExport::all_but_rows() {
+  copy_->copy_all_but_rows(false);
+  return copy_->take();
+}
+
+void LateExport::rows(const Room& room) { copy_->copy_rows(room); }
 
 }  // namespace tessera

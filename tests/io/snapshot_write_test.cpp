@@ -8,6 +8,7 @@
 #include <random>
 
 #include "engine/base/error.hpp"
+#include "io/snapshot_columns.hpp"
 #include "io/snapshot_folder.hpp"
 #include "tests/io/snapshot_support.hpp"
 
@@ -107,6 +108,72 @@ TEST(SnapshotWrite, TheSearchGoesOnBesideIt) {
     });
     EXPECT_EQ(digest_of(folder.file("s.h5")), then);
   }
+}
+
+std::string columns_of(const std::string& path) {
+  std::string columns;
+  const SnapshotSeal seal = read_seal(path);
+  for (const SealedDataset& dataset : seal.datasets)
+    if (dataset.name != kHeaderDataset) columns += dataset.name + read_sealed(path, seal, dataset.name);
+  return columns;
+}
+
+// Of few rows; and of more than is written at once, where a million e-nodes are not too slow with internal checks.
+TEST(SnapshotWrite, OfASearchAtRestItIsTheSame) {
+  const TemporaryFolder folder;
+#ifdef NDEBUG
+  const std::vector<int> all_iterations = {0, 6, 11};
+#else
+  const std::vector<int> all_iterations = {0, 6};
+#endif
+  for (const int iterations : all_iterations) {
+    LocalWorld(1).run([&](Exchange& exchange) {
+      MathSearch math(exchange);
+      const std::vector<NamedClass> classes = math.search.start(math.rules.start);
+      const auto roots = std::span(classes).first(1);
+      for (int i = 0; i < iterations; ++i) math.search.iterate();
+      write_snapshot(folder.file("copy.h5"), test_origin(), export_state(math.search, roots), exchange);
+      SnapshotWrite write(folder.file("late.h5"), test_origin(), std::make_unique<LateExport>(math.search, roots), {7});
+      const std::string beside = digest(math.search.partition());
+      write.finish();
+      EXPECT_TRUE(write.done());
+      EXPECT_EQ(write.held_bytes(), 0U);
+      EXPECT_EQ(columns_of(folder.file("late.h5")), columns_of(folder.file("copy.h5")));
+      const Snapshot late = read_snapshot(folder.file("late.h5"), exchange);
+      EXPECT_EQ(late.state.progress, std::vector<std::uint64_t>{7});
+      EXPECT_EQ(late.state.share.sizes.rows, math.search.enodes());
+      EXPECT_EQ(digest(math.search.partition()), beside);
+    });
+  }
+}
+
+TEST(SnapshotWrite, OfASearchAtRestItCanBeGivenUp) {
+  const TemporaryFolder folder;
+  LocalWorld(1).run([&](Exchange& exchange) {
+    MathSearch math(exchange);
+    const std::vector<NamedClass> classes = math.search.start(math.rules.start);
+    for (int i = 0; i < 10; ++i) math.search.iterate();
+    const SnapshotWrite write(folder.file("s.h5"), test_origin(),
+                              std::make_unique<LateExport>(math.search, std::span(classes).first(1)), {});
+  });
+  EXPECT_FALSE(std::filesystem::exists(folder.file("s.h5.tmp")));
+}
+
+TEST(SnapshotWrite, OfASearchAtRestFailuresAreTold) {
+  const TemporaryFolder folder;
+  LocalWorld(1).run([&](Exchange& exchange) {
+    MathSearch math(exchange);
+    const std::vector<NamedClass> classes = math.search.start(math.rules.start);
+    SnapshotWrite write(folder.file("missing/s.h5"), test_origin(),
+                        std::make_unique<LateExport>(math.search, std::span(classes).first(1)), {});
+    try {
+      write.finish();
+      ADD_FAILURE() << "there is no such folder";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kResource);
+      EXPECT_NE(std::string(error.what()).find("missing/s.h5"), std::string::npos) << error.what();
+    }
+  });
 }
 
 TEST(SnapshotWrite, GivenUpItLeavesWhatWasThere) {

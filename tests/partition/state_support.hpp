@@ -1,7 +1,11 @@
-// Ranks' shares of a search's state put together as a snapshot does, and dealt out again. Header only: the tests of
-// several folders use it.
+// Ranks' shares of a search's state put together as a snapshot does, and dealt out again; and a state that was exported
+// piece by piece. Header only: the tests of several folders use it.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <span>
 #include <vector>
 
 #include "partition/search_state.hpp"
@@ -32,6 +36,28 @@ inline SearchState join_states(const std::vector<SearchState>& shares) {
 inline SearchState cut_state(const SearchState& whole, int rank, int ranks) {
   SearchState state = whole;
   keep_even_share(state, rank, ranks);
+  return state;
+}
+
+// What LateExport makes, as a state whose columns are whole.
+inline SearchState export_late(Search& search, std::span<const NamedClass> roots) {
+  LateExport late(search, roots);
+  SearchState state = late.all_but_rows();
+  GraphShare& share = state.share;
+  const std::array<NarrowColumn*, kRowColumns> columns = {&share.row_symbol, &share.row_class, &share.row_stamp,
+                                                          &share.child};
+  std::array<std::vector<std::byte>, kRowColumns> bytes;
+  late.rows([&](RowColumn column, std::size_t more) {
+    std::vector<std::byte>& of_column = bytes[static_cast<std::size_t>(column)];
+    of_column.resize(of_column.size() + more);
+    return of_column.data() + (of_column.size() - more);
+  });
+  for (std::size_t c = 0; c < kRowColumns; ++c) {
+    const unsigned width = columns[c]->width();
+    columns[c]->set_size(bytes[c].size() / width, width);
+    columns[c]->with_elements(
+        [&](auto* elements) { std::ranges::copy(bytes[c], reinterpret_cast<std::byte*>(elements)); });
+  }
   return state;
 }
 

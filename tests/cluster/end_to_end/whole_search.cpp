@@ -59,6 +59,18 @@ struct Leg {
   std::string folder;                                       // where snapshots are kept; empty: nowhere
 };
 
+bool has_same_columns(const SearchState& one, const SearchState& other) {
+  std::vector<std::vector<std::uint64_t>> columns;
+  for (const GraphShare* share : {&one.share, &other.share})
+    for (const NarrowColumn* column :
+         {&share->class_name, &share->class_value, &share->class_data_stamp, &share->value_begin, &share->row_symbol,
+          &share->row_class, &share->row_stamp, &share->child})
+      columns.push_back(column->values());
+  return std::equal(columns.begin(), columns.begin() + std::ssize(columns) / 2,
+                    columns.begin() + std::ssize(columns) / 2, columns.end()) &&
+         one.share.word == other.share.word && one.share.sizes == other.share.sizes && one.roots == other.roots;
+}
+
 // Starts or takes up the search; returns the roots' classes.
 std::vector<NamedClass> begin(Search& search, const Expression& start, const Leg& leg) {
   Exchange& exchange = search.partition().exchange;
@@ -75,6 +87,9 @@ void run(Search& search, std::span<const NamedClass> roots, const Leg& leg, Rank
   const auto keep = [&] {
     if (leg.states == nullptr && leg.folder.empty()) return;
     SearchState state = export_state(search, roots);
+    if (search.partition().alone() && search.partition().workers.threads() == 1 &&
+        !has_same_columns(export_late(search, roots), state))
+      throw std::logic_error("exported piece by piece, a state is another");
     const std::uint32_t iteration = state.iteration;
     if (!leg.folder.empty())
       write_snapshot(snapshot_path(leg.folder, iteration), {}, state, search.partition().exchange);
