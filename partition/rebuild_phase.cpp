@@ -41,11 +41,8 @@ class RebuildRound {
     for (const Loser& loser : losers) by_owner[graph_.classes.shard_of(loser.id)].push_back(loser.id);
     const bool worthwhile = losers.size() > 512;
     partition_.workers.for_each(shards_, worthwhile, [&](std::size_t s) {
-      for (std::size_t begin = 0; begin < by_owner[s].size(); begin += kGroup) {
-        const std::span<const ClassId> group = group_at(by_owner[s], begin);
-        prefetch_lists(group);
-        for (const ClassId loser : group) empty_lists(static_cast<std::uint32_t>(s), loser);
-      }
+      for (std::size_t begin = 0; begin < by_owner[s].size(); begin += kGroup)
+        empty_lists(static_cast<std::uint32_t>(s), group_at(by_owner[s], begin));
     });
     partition_.workers.for_each(shards_, worthwhile, [&](std::size_t s) { take_out(static_cast<std::uint32_t>(s)); });
     partition_.workers.for_each(shards_, worthwhile, [&](std::size_t s) { put_back(static_cast<std::uint32_t>(s)); });
@@ -95,30 +92,71 @@ class RebuildRound {
     }
   }
 
-  // Task = owner of the loser. Its parents are to be re-keyed; its members get the leader's label.
-  void empty_lists(std::uint32_t shard, ClassId loser) {
-    ClassRecord& record = graph_.classes[loser];
-    const ClassId leader(record.parent);
-    graph_.for_each_parent(loser, [&](RowId row, std::uint32_t) {
-      const std::uint64_t hash = graph_.nodes.hash_row(row, graph_.arity(row));
-      affected_[shard * shards_ + graph_.nodes.shard_of_hash(hash)].push_back({hash, row});
-    });
-    Splice splice{leader, 0, RowId(), 0, record.mask};
-    for (std::uint32_t at = record.first_member; at != 0;) {
-      const RowId row(at - 1);
-      Row& r = graph_.nodes[row];
-      at = r.next_member;
-      if (!graph_.nodes.is_live(row)) continue;
-      r.class_id = leader.value;
-      graph_.touch(row, shard);
-      splice.rows_mask |= EGraph::mask_bit(graph_.symbols().op(r.symbol));
-      r.next_member = splice.first;
-      if (splice.first == 0) splice.last = row;
-      splice.first = row.value + 1;
+  // Task = owner of the losers. Their parents are to be re-keyed; their members get the leaders' labels. Lists are gone
+  // through side by side, an entry of each in turn, so that their cache misses overlap (asynchronous memory access
+  // chaining: Kocberber, Falsafi and Grot, VLDB 2015).
+  void empty_lists(std::uint32_t shard, std::span<const ClassId> losers) {
+    prefetch_lists(losers);
+    find_parents(shard, losers);
+    label_members(shard, losers);
+    for (const ClassId loser : losers) graph_.classes[loser].first_member = graph_.classes[loser].first_edge = 0;
+  }
+  void find_parents(std::uint32_t shard, std::span<const ClassId> losers) {
+    std::array<Edge, kGroup> at;
+    std::size_t lists = 0;
+    for (const ClassId loser : losers)
+      if (const Edge first = graph_.first_parent(loser); !first.is_end()) at[lists++] = first;
+    while (lists != 0) {
+      std::size_t left = 0;
+      for (std::size_t i = 0; i < lists; ++i) {
+        const Edge edge = at[i];
+        if (const Edge next = graph_.nodes.next(edge); !next.is_end()) {
+          graph_.nodes.prefetch_edge(next);
+          at[left++] = next;
+        }
+        const RowId row = graph_.nodes.edge_row(edge);
+        if (!graph_.nodes.is_live(row)) continue;
+        const std::uint64_t hash = graph_.nodes.hash_row(row, graph_.arity(row));
+        affected_[shard * shards_ + graph_.nodes.shard_of_hash(hash)].push_back({hash, row});
+      }
+      lists = left;
     }
-    record.first_member = 0;
-    record.first_edge = 0;
-    splices_[shard * shards_ + graph_.classes.shard_of(leader)].push_back(splice);
+  }
+  void label_members(std::uint32_t shard, std::span<const ClassId> losers) {
+    struct Member {
+      std::uint32_t row;  // id + 1
+      std::uint32_t loser;
+    };
+    std::array<Splice, kGroup> splices;
+    std::array<Member, kGroup> at;
+    std::size_t lists = 0;
+    for (std::uint32_t i = 0; i < losers.size(); ++i) {
+      const ClassRecord& record = graph_.classes[losers[i]];
+      splices[i] = {ClassId(record.parent), 0, RowId(), 0, record.mask};
+      if (record.first_member != 0) at[lists++] = {record.first_member, i};
+    }
+    while (lists != 0) {
+      std::size_t left = 0;
+      for (std::size_t i = 0; i < lists; ++i) {
+        const RowId row(at[i].row - 1);
+        Splice& splice = splices[at[i].loser];
+        Row& r = graph_.nodes[row];
+        if (r.next_member != 0) {
+          graph_.nodes.prefetch_row(RowId(r.next_member - 1));
+          at[left++] = {r.next_member, at[i].loser};
+        }
+        if (!graph_.nodes.is_live(row)) continue;
+        r.class_id = splice.leader.value;
+        graph_.touch(row, shard);
+        splice.rows_mask |= EGraph::mask_bit(graph_.symbols().op(r.symbol));
+        r.next_member = splice.first;
+        if (splice.first == 0) splice.last = row;
+        splice.first = row.value + 1;
+      }
+      lists = left;
+    }
+    for (std::size_t i = 0; i < losers.size(); ++i)
+      splices_[shard * shards_ + graph_.classes.shard_of(splices[i].leader)].push_back(splices[i]);
   }
 
   // Task = shard of the old key. A row may be named twice; the hashcons knows it once.
@@ -136,6 +174,12 @@ class RebuildRound {
             if (r.symbol.is_none() || graph_.symbols()[r.symbol].arity > NodeTable::kInlineArity) continue;
             graph_.classes.prefetch(r.kids[0]);
             graph_.classes.prefetch(r.kids[1]);
+          }
+          for (const Rekey& rekey : group) {  // and whose lists they will be in
+            const Row& r = graph_.nodes[rekey.row];
+            if (r.symbol.is_none() || graph_.symbols()[r.symbol].arity > NodeTable::kInlineArity) continue;
+            graph_.classes.prefetch(graph_.classes[ClassId(r.kids[0])].parent);
+            graph_.classes.prefetch(graph_.classes[ClassId(r.kids[1])].parent);
           }
         }
         const auto [hash, row] = list[i];
