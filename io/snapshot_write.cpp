@@ -1,27 +1,20 @@
 #include "io/snapshot_write.hpp"
 
-#include <fcntl.h>
-#include <linux/magic.h>
 #include <pthread.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
-#include <memory>
-#include <new>
 #include <system_error>
 #include <type_traits>
 #include <utility>
 
 #include "engine/base/error.hpp"
 #include "engine/base/kill_point.hpp"
+#include "io/block_file.hpp"
 #include "io/hdf5_file.hpp"
 #include "io/snapshot_columns.hpp"
 
@@ -29,11 +22,6 @@ namespace tessera {
 namespace {
 
 constexpr std::size_t kBytesACall = 64 * kChecksumBlock;
-constexpr std::size_t kPage = 4096;
-
-bool begins_with_page(std::span<const std::byte> bytes) {
-  return reinterpret_cast<std::uintptr_t>(bytes.data()) % kPage == 0;
-}
 
 class Stopwatch {
  public:
@@ -48,132 +36,9 @@ class Stopwatch {
   Clock::time_point begin_ = Clock::now();
 };
 
-// A file open for writing. Whole pages go past the system's cache where the file system has a way around it: they are
-// to be on disk before anything else happens, and copying them into the cache would take a core longer than all the
-// rest.
-class WriteFile {
- public:
-  explicit WriteFile(const std::string& path) : path_(path), fd_(::open(path.c_str(), O_WRONLY | O_CLOEXEC)) {
-    if (fd_ < 0) refuse_file("open", path);
-  }
-  WriteFile(const WriteFile&) = delete;
-  WriteFile& operator=(const WriteFile&) = delete;
-  ~WriteFile() {
-    ::close(fd_);
-    if (direct_ >= 0) ::close(direct_);
-  }
-
-  // For writes that follow, if the file system can.
-  void go_direct() {
-    if (!is_in_memory()) direct_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_DIRECT);
-  }
-  // Has the file system set so much of the file aside, if it can.
-  void reserve(std::uint64_t bytes) {
-    if (is_in_memory()) return;  // it would be filled with zeros first
-    if (::fallocate(fd_, 0, 0, static_cast<off_t>(bytes)) != 0 && errno != EOPNOTSUPP && errno != ENOSYS)
-      refuse_file("make room for", path_);
-  }
-
-  void write(std::span<const std::byte> bytes, std::uint64_t offset) {
-    while (!bytes.empty()) {
-      const bool is_direct =
-          direct_ >= 0 && offset % kPage == 0 && bytes.size() % kPage == 0 && begins_with_page(bytes);
-      const ssize_t written =
-          ::pwrite(is_direct ? direct_ : fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0 && errno == EINVAL && is_direct) {  // a file system with other pages
-        ::close(std::exchange(direct_, -1));
-        continue;
-      }
-      if (written < 0) refuse_file("write", path_);
-      offset += static_cast<std::uint64_t>(written);
-      bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
-  }
-  void flush() const {
-    if (::fsync(fd_) != 0) refuse_file("flush", path_);
-  }
-
- private:
-  [[nodiscard]] bool is_in_memory() const {
-    struct statfs system {};
-    return ::fstatfs(fd_, &system) == 0 && system.f_type == TMPFS_MAGIC;
-  }
-
-  std::string path_;
-  int fd_;
-  int direct_ = -1;
-};
-
-// Memory that begins with a page.
-class PageBuffer {
- public:
-  PageBuffer() = default;
-  explicit PageBuffer(std::size_t bytes)
-      : bytes_(static_cast<std::byte*>(std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage))), size_(bytes) {
-    if (bytes_ == nullptr) throw std::bad_alloc();
-  }
-  [[nodiscard]] std::byte* get() const { return bytes_.get(); }
-  [[nodiscard]] std::size_t bytes() const { return size_; }
-  [[nodiscard]] std::span<const std::byte> copy(std::span<const std::byte> from) {
-    std::memcpy(bytes_.get(), from.data(), from.size());
-    return {bytes_.get(), from.size()};
-  }
-
- private:
-  struct Free {
-    void operator()(std::byte* bytes) const { std::free(bytes); }
-  };
-  std::unique_ptr<std::byte, Free> bytes_;
-  std::size_t size_ = 0;
-};
-
-// A dataset that is written as it comes, several blocks at once.
-class BlockStream {
- public:
-  // `checksum`: of what is written; sums up.
-  BlockStream(WriteFile& file, std::uint64_t offset, std::uint64_t& checksum)
-      : file_(file), offset_(offset), checksum_(checksum) {}
-
-  // Where the next so many bytes are to be put, before there is another call.
-  std::byte* room(std::size_t bytes) {
-    if (held_ + bytes > buffer_.bytes()) make_room(bytes);
-    return buffer_.get() + std::exchange(held_, held_ + bytes);
-  }
-  void end() { write(held_); }
-
- private:
-  static constexpr std::size_t kAtOnce = 16 * kChecksumBlock;  // stays in a core's cache, beside other streams'
-
-  void make_room(std::size_t bytes) {
-    const std::size_t whole = held_ / kChecksumBlock * kChecksumBlock;
-    if (whole != 0) write(whole);
-    if (held_ + bytes <= buffer_.bytes()) return;
-    PageBuffer larger(std::max(kAtOnce, held_ + bytes));
-    if (held_ != 0) std::memcpy(larger.get(), buffer_.get(), held_);
-    buffer_ = std::move(larger);
-  }
-  // Of what is held, the first so many bytes.
-  void write(std::size_t bytes) {
-    const std::span<const std::byte> blocks(buffer_.get(), bytes);
-    checksum_ += blocks_checksum(blocks, begin_ / kChecksumBlock);
-    file_.write(blocks, offset_ + begin_);
-    begin_ += bytes;
-    held_ -= bytes;
-    if (held_ != 0) std::memcpy(buffer_.get(), buffer_.get() + bytes, held_);
-  }
-
-  WriteFile& file_;
-  std::uint64_t offset_;
-  std::uint64_t& checksum_;
-  PageBuffer buffer_;
-  std::size_t held_ = 0;
-  std::uint64_t begin_ = 0;  // of what is held
-};
-
 // The rows' columns side by side, until nobody wants them any more. `checksums`: by dataset.
 void write_rows(LateExport& rows, const SnapshotLayout& layout, std::vector<std::uint64_t>& checksums,
-                const std::atomic<bool>& given_up, WriteFile& file) {
+                const std::atomic<bool>& given_up, BlockFile& file) {
   std::vector<BlockStream> streams;
   streams.reserve(kRowColumns);
   for (const char* name : kRowDatasets) {
@@ -190,19 +55,6 @@ void write_rows(LateExport& rows, const SnapshotLayout& layout, std::vector<std:
     return;
   }
   for (BlockStream& stream : streams) stream.end();
-}
-
-void flush_folder(const std::string& file) {
-  std::string folder = std::filesystem::path(file).parent_path().string();
-  if (folder.empty()) folder = ".";
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) refuse_file("open", folder);
-  // EINVAL: a file system that has no notion of flushing a directory.
-  const bool done = ::fsync(fd) == 0 || errno == EINVAL;
-  const int error = errno;
-  ::close(fd);
-  errno = error;
-  if (!done) refuse_file("flush", folder);
 }
 
 }  // namespace
@@ -341,7 +193,7 @@ void SnapshotWrite::wait_for_memory() const {
 }
 
 void SnapshotWrite::write_blocks() {
-  WriteFile file(temporary_);
+  BlockFile file(temporary_);
   if (leads()) file.reserve(layout_.file_bytes);
   file.go_direct();
   PageBuffer buffer(kChecksumBlock);
@@ -396,7 +248,7 @@ void SnapshotWrite::seal() {
   const std::string text = seal_text(seal);
   static_cast<void>(parse_seal(text, temporary_));  // what could not be read again is an error now
   {
-    WriteFile file(temporary_);
+    BlockFile file(temporary_);
     file.write(std::as_bytes(std::span(text)), 0);
     kill_point("snapshot-sealed", 0);
     file.flush();

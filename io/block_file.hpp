@@ -1,0 +1,86 @@
+// A snapshot's file as the threads that fill it see it (io/snapshot_write.hpp): bytes at offsets, whole pages past the
+// system's cache where the file system has a way around it, for they are to be on disk before anything else happens,
+// and copying them into the cache would take a core longer than all the rest. All throw Error(kResource) that names the
+// file.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace tessera {
+
+inline constexpr std::size_t kFilePage = 4096;
+
+// Memory that begins with a page.
+class PageBuffer {
+ public:
+  PageBuffer() = default;
+  explicit PageBuffer(std::size_t bytes);
+  [[nodiscard]] std::byte* get() const { return bytes_.get(); }
+  [[nodiscard]] std::size_t bytes() const { return size_; }
+  // At most bytes() of them.
+  [[nodiscard]] std::span<const std::byte> copy(std::span<const std::byte> from);
+
+ private:
+  struct Free {
+    void operator()(std::byte* bytes) const;
+  };
+  std::unique_ptr<std::byte, Free> bytes_;
+  std::size_t size_ = 0;
+};
+
+[[nodiscard]] bool begins_with_page(std::span<const std::byte> bytes);
+
+// A file that is there, open for writing.
+class BlockFile {
+ public:
+  explicit BlockFile(const std::string& path);
+  BlockFile(const BlockFile&) = delete;
+  BlockFile& operator=(const BlockFile&) = delete;
+  ~BlockFile();
+
+  // Writes that follow go past the cache, if the file system can.
+  void go_direct();
+  // Has the file system set so much of the file aside, if it can.
+  void reserve(std::uint64_t bytes);
+  void write(std::span<const std::byte> bytes, std::uint64_t offset);
+  void flush() const;
+
+ private:
+  [[nodiscard]] bool is_in_memory() const;
+
+  std::string path_;
+  int fd_;
+  int direct_ = -1;
+};
+
+// A dataset that is written as it comes, several of the seal's blocks at once.
+class BlockStream {
+ public:
+  // `offset`: of the dataset in the file. `checksum`: what is written is added (io/snapshot_seal.hpp).
+  BlockStream(BlockFile& file, std::uint64_t offset, std::uint64_t& checksum)
+      : file_(file), offset_(offset), checksum_(checksum) {}
+
+  // Where the next so many bytes are to be put, before there is another call.
+  std::byte* room(std::size_t bytes);
+  void end() { write(held_); }
+
+ private:
+  void make_room(std::size_t bytes);
+  void write(std::size_t bytes);  // the first of what is held
+
+  BlockFile& file_;
+  std::uint64_t offset_;
+  std::uint64_t& checksum_;
+  PageBuffer buffer_;
+  std::size_t held_ = 0;
+  std::uint64_t begin_ = 0;  // of what is held
+};
+
+// What a folder holds is on disk: that of the file with this path.
+void flush_folder(const std::string& file);
+
+}  // namespace tessera
