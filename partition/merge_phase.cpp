@@ -31,6 +31,7 @@ class ConcurrentUnionFind {
     }
   }
 
+  [[nodiscard]] ClassId parent_of(ClassId id) const { return ClassId(parent(id).load(std::memory_order_relaxed)); }
   [[nodiscard]] ClassId find(ClassId id) const {
     std::uint32_t at = id.value;
     for (;;) {
@@ -64,23 +65,48 @@ void unite_here(Partition& partition, std::span<const UnionRequest> requests, st
   for (const auto& of_task : found) losers.insert(losers.end(), of_task.begin(), of_task.end());
 }
 
-MergeResult merge_alone(Partition& partition, const std::vector<UnionRequest>& requests, std::vector<Loser>&& united) {
+// Every loser is to point at its leader directly, for rebuild reads parents without walking. Names of classes made in
+// this iteration may have become less since they were compared: the leader's is the least.
+void point_at_leaders(Partition& partition, MergeResult& result) {
+  constexpr std::size_t kGrain = 4096;
+  constexpr std::size_t kAhead = 16;  // losers whose records are fetched before their turn
   ClassTable& classes = partition.graph.classes;
   const ConcurrentUnionFind sets(classes);
+  const std::vector<Loser>& losers = result.losers;
+  std::vector<std::uint32_t> leader(losers.size());
+  const std::size_t tasks = (losers.size() + kGrain - 1) / kGrain;
+  const auto end_of = [&](std::size_t task) { return std::min(losers.size(), (task + 1) * kGrain); };
+  partition.workers.for_each(tasks, true, [&](std::size_t task) {
+    for (std::size_t i = task * kGrain; i < end_of(task); ++i) {
+      if (i + 2 * kAhead < end_of(task)) classes.prefetch(losers[i + 2 * kAhead].id.value);
+      if (i + kAhead < end_of(task)) classes.prefetch(sets.parent_of(losers[i + kAhead].id).value);
+      leader[i] = sets.find(losers[i].id).value;
+    }
+  });
+  std::vector<CachePadded<std::vector<PendingJoin>>> joins(tasks);
+  partition.workers.for_each(tasks, true, [&](std::size_t task) {
+    for (std::size_t i = task * kGrain; i < end_of(task); ++i) {
+      if (i + kAhead < end_of(task)) {
+        classes.prefetch(losers[i + kAhead].id.value);
+        classes.prefetch(leader[i + kAhead]);
+      }
+      ClassRecord& record = classes[losers[i].id];
+      record.parent = leader[i];
+      const std::atomic_ref name(classes[ClassId(leader[i])].name);
+      std::uint64_t known = name.load(std::memory_order_relaxed);
+      while (record.name < known && !name.compare_exchange_weak(known, record.name, std::memory_order_relaxed)) {
+      }
+      if (!record.data.is_none()) joins[task].push_back({ClassId(leader[i]), record.data, losers[i].rule});
+    }
+  });
+  for (const auto& of_task : joins) result.joins.insert(result.joins.end(), of_task.begin(), of_task.end());
+}
+
+MergeResult merge_alone(Partition& partition, const std::vector<UnionRequest>& requests, std::vector<Loser>&& united) {
   MergeResult result;
   result.losers = std::move(united);
   unite_here(partition, requests, result.losers);
-  // Every loser must point at its leader directly, for rebuild reads parents without walking.
-  std::vector<std::uint32_t> leader(result.losers.size());
-  for (std::size_t i = 0; i < leader.size(); ++i) leader[i] = sets.find(result.losers[i].id).value;
-  for (std::size_t i = 0; i < leader.size(); ++i) {
-    ClassRecord& record = classes[result.losers[i].id];
-    record.parent = leader[i];
-    // Names of classes made in this iteration may have become less since they were compared.
-    ClassRecord& to = classes[ClassId(leader[i])];
-    to.name = std::min(to.name, record.name);
-    if (!record.data.is_none()) result.joins.push_back({ClassId(leader[i]), record.data, result.losers[i].rule});
-  }
+  point_at_leaders(partition, result);
   partition.owned_classes -= static_cast<std::int64_t>(result.losers.size());
   partition.exchange.count_work(Work::kUnions, requests.size());
   return result;
