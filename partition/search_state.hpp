@@ -65,7 +65,7 @@ struct GraphShare {
   [[nodiscard]] bool has_data() const { return sizes.values != 0; }
 };
 
-// Its columns of rows, in their order.
+// The columns of rows, in their order.
 enum class RowColumn : std::uint8_t { kSymbol, kClass, kStamp, kChild };
 inline constexpr std::size_t kRowColumns = 4;
 

@@ -61,11 +61,12 @@ PieceCounts sum_up(std::vector<PieceCounts>& pieces) {
 
 }  // namespace
 
-// Copies the columns out of an e-graph that nobody changes; the rank's threads share the work. The search waits for it:
-// rows go through a core's cache once to be copied, and where threads must know where theirs begin, once to be counted.
+// Copies the columns out of an e-graph that nobody changes; the rank's threads share the work. A search that goes on
+// waits for it: rows go through a core's cache once to be copied, and where threads must know where theirs begin, once
+// to be counted.
 class StateCopy {
  public:
-  // Collective. `state`: all of it but what follows. With one thread, run() makes no use of the rank's others.
+  // Collective. `state`: all of it but what follows. With one thread, copying makes no use of the rank's others.
   StateCopy(Search& search, SearchState state, std::span<const NamedClass> roots, int threads)
       : partition_(search.partition()),
         graph_(partition_.graph),

@@ -79,13 +79,13 @@ class NodeTable {
     const std::uint32_t at = e.value & ~Edge::kWide;
     return at - rows_[wide_[at].row].kids[0];
   }
-  // The link field of an entry, written by the owner of the child's class only.
   [[gnu::always_inline]] void prefetch_edge(Edge e) const {
     if ((e.value & Edge::kWide) == 0)
       prefetch_row(edge_row(e));
     else
       __builtin_prefetch(&wide_[e.value & ~Edge::kWide]);
   }
+  // The link field of an entry, written by the owner of the child's class only.
   std::uint32_t& next_parent(Edge e) {
     return (e.value & Edge::kWide) == 0 ? rows_[e.value >> 1].next_parent[e.value & 1]
                                         : wide_[e.value & ~Edge::kWide].next_parent;
