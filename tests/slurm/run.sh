@@ -1,6 +1,6 @@
 #!/bin/bash
 # The job scripts of cluster/slurm on a real Slurm with 4 emulated nodes, from a clean machine by one command, as root:
-#   scripts/build.sh release tessera && tests/slurm/run.sh            installs Slurm if need be; some 5 minutes
+#   scripts/build.sh release tessera && tests/slurm/run.sh            installs Slurm if need be; some 7 minutes
 #   tests/slurm/run.sh --no-install CASE...    only these of: time_limit drained lost_slurmd lost_node models sweep
 # Every case submits a job, troubles it, and demands that it ends by itself with the result of a local run, leaving no
 # process and no temporary file. Exits with 77, saying why, where no nodes can be emulated.
@@ -28,8 +28,9 @@ if [[ -n $obstacle ]]; then
   exit 77
 fi
 
-# Many iterations, and a snapshot after each: half a minute or more of mostly writing, with a few hundred megabytes.
-search=(saturate math --iterations 270 --match-limit 300)
+# Many iterations, for a snapshot after each of which the search waits: half a minute or more of mostly writing, with a
+# few hundred megabytes. Jobs must outlast Slurm's clocks on fast machines, too.
+search=(saturate math --iterations 330 --match-limit 300)
 export ROOT=$root PROGRAM=$program EVERY=1ms
 stop_all() { emulation_stop; }
 
@@ -44,7 +45,7 @@ is_over() { [[ $(field "$1" JobState) =~ ^(COMPLETED|FAILED|CANCELLED|TIMEOUT|NO
 # submit OPTION...: a job of the search in the case's folder; sets job.
 submit() {
   job=$(cd "$folder" && KEEP=$folder/keep timeout 30 sbatch --parsable "$@" "$root/cluster/slurm/search.slurm" \
-    "${search[@]}" --report "$folder/report.json") || fail "sbatch refused the job"
+    "${search[@]}" --every-iterations 1 --report "$folder/report.json") || fail "sbatch refused the job"
 }
 
 # finished RESTARTS: the job ends within bounded time, having been requeued at least so often, with the right result.
