@@ -224,7 +224,7 @@ void SnapshotKeeper::within_iteration() {
 }
 
 // The copy is made while the last snapshot may still be on its way, unless memory is short: a copy is far smaller than
-// what it is of. Of a search at rest, a rank alone has the copy made beside what follows.
+// what it is of. Of a search at rest, a rank alone has its e-nodes written without one.
 void SnapshotKeeper::take(bool at_rest) {
   const std::uint32_t iteration = search_->partition().graph.iteration;
   if (writing_ && tried_ == iteration) return;

@@ -1,9 +1,9 @@
 // A search's snapshots: taken at iteration boundaries when due (--every, --every-iterations), when asked for (signals;
 // files named SNAPSHOT, STOP or REPORT in the folder), before a time limit, and at the end; and taken up again. One is
 // written from a copy while the search goes on, and looked after at the iteration boundaries that follow, if the copy
-// fits into memory beside an e-graph that doubles; else the search waits for it. The last one of a rank alone is no
-// copy: the e-graph does not change any more. What goes wrong with one is a warning, never the search's end: the last
-// good snapshot stays.
+// fits into memory beside an e-graph that doubles; else the search waits for it. The last one of a rank alone
+// needs no copy of the e-nodes: the e-graph does not change any more. What goes wrong with one is a warning, never the
+// search's end: the last good snapshot stays.
 #pragma once
 
 #include <chrono>
