@@ -87,7 +87,7 @@ std::uint32_t TermGraph::close(std::vector<UnionRequest> unions) {
     std::uint64_t open = unions.size();
     if (!partition.alone()) partition.exchange.all_reduce(std::span(&open, 1), Reduction::kMax);
     if (open == 0) return rounds;
-    const MergeResult merged = run_merge_phase(partition, unions);
+    const MergeResult merged = run_merge_phase(partition, std::move(unions));
     RebuildResult rebuilt = run_rebuild_round(partition, merged.losers);
     partition.notify_homes();
     unions = std::move(rebuilt.unions);

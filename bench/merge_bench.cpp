@@ -73,7 +73,7 @@ void merge(benchmark::State& state, std::vector<Request> (*make)(std::uint32_t))
       graph.barrier();
       const std::uint64_t before = exchange.traffic().exchanges;
       const Stopwatch watch;
-      benchmark::DoNotOptimize(run_merge_phase(graph.partition, mine).losers.size());
+      benchmark::DoNotOptimize(run_merge_phase(graph.partition, std::move(mine)).losers.size());
       const double elapsed = watch.seconds();
       const std::uint64_t after = exchange.traffic().exchanges;
       const std::uint64_t classes = graph.eclasses();

@@ -47,6 +47,7 @@ class RemoteLinks {
 
   // For tight loops. Always inlined, or the compiler takes it for pure.
   [[gnu::always_inline]] void prefetch_ghost(ClassId ghost) const { ghosts_.prefetch(ghost.value); }
+  [[gnu::always_inline]] void prefetch_head(ClassId owned) const { head_.prefetch(owned.value); }
 
  private:
   Column<std::uint32_t> head_;  // the index of a subscriber + 1, 0: none
@@ -99,6 +100,12 @@ class SubscriberLists {
     }
   }
   [[nodiscard]] std::size_t bytes() const { return pool_.size() * sizeof(Subscriber); }
+
+  // For tight loops, in two stages.
+  [[gnu::always_inline]] void prefetch_head(ClassId cls) const { links_.prefetch_head(cls); }
+  [[gnu::always_inline]] void prefetch_first(ClassId cls) const {
+    if (const std::uint32_t at = links_.head(cls); at != 0) __builtin_prefetch(&pool_[at - 1], 1);
+  }
 
  private:
   RemoteLinks& links_;  // whose heads are indices + 1 into the pool

@@ -77,6 +77,10 @@ class MessageReader {
     rest_ = rest_.subspan(sizeof(T));
     return record;
   }
+  void skip(std::size_t bytes) {
+    CHECK(rest_.size() >= bytes);
+    rest_ = rest_.subspan(bytes);
+  }
 
  private:
   std::span<const std::byte> rest_;

@@ -1,10 +1,10 @@
 #include "partition/partition.hpp"
 
-#include <algorithm>
+#include <array>
+#include <bit>
 #include <cstring>
 
 #include "engine/base/error.hpp"
-#include "engine/base/sorted.hpp"
 
 namespace tessera {
 namespace {
@@ -21,6 +21,15 @@ struct ClassNews {  // home to subscriber; followed by data_words words of e-cla
   std::uint64_t mask;
   std::uint64_t data_words;
 };
+
+constexpr std::size_t kGroup = 32;  // messages whose classes are fetched together before the first is read
+
+// Which class the next message is about.
+GlobalId skip_news(MessageReader& reader) {
+  const auto news = reader.take<ClassNews>();
+  reader.skip(news.data_words * sizeof(std::int64_t));
+  return news.cls;
+}
 
 }  // namespace
 
@@ -158,20 +167,30 @@ void Partition::notify_homes() {
   }
   exchange.name_step("notices");
   superstep(exchange, outbox, inbox, [&](int source, MessageReader& reader) {
+    std::array<Notice, kGroup> group;
     while (!reader.done()) {
-      const auto notice = reader.take<Notice>();
-      // The class may have lost since the ghost was made; its leader's home took over the subscription then, and the
-      // subscriber's ghost follows its own union-find.
-      const ClassId cls = notice.cls.index();
-      bool added = false;
-      Subscriber& entry = subscribers.entry(cls, static_cast<std::uint32_t>(source), added);
-      entry.member_mask |= notice.member_mask;
-      entry.parent_mask |= notice.parent_mask;
-      if (added) new_subscribers_.push_back({cls, static_cast<std::uint32_t>(source)});
-      ClassRecord& record = graph.classes[cls];
-      if ((record.mask | notice.member_mask) != record.mask) {
-        record.mask |= notice.member_mask;
-        changed_.push_back(cls);
+      std::size_t count = 0;
+      for (; count < kGroup && !reader.done(); ++count) {
+        group[count] = reader.take<Notice>();
+        graph.classes.prefetch(group[count].cls.index().value);
+        subscribers.prefetch_head(group[count].cls.index());
+      }
+      for (std::size_t i = 0; i < count; ++i) subscribers.prefetch_first(group[i].cls.index());
+      for (std::size_t i = 0; i < count; ++i) {
+        // The class may have lost since the ghost was made; its leader's home took over the subscription then, and the
+        // subscriber's ghost follows its own union-find.
+        const Notice& notice = group[i];
+        const ClassId cls = notice.cls.index();
+        bool added = false;
+        Subscriber& entry = subscribers.entry(cls, static_cast<std::uint32_t>(source), added);
+        entry.member_mask |= notice.member_mask;
+        entry.parent_mask |= notice.parent_mask;
+        if (added) new_subscribers_.push_back({cls, static_cast<std::uint32_t>(source)});
+        ClassRecord& record = graph.classes[cls];
+        if ((record.mask | notice.member_mask) != record.mask) {
+          record.mask |= notice.member_mask;
+          changed_.push_back(cls);
+        }
       }
     }
   });
@@ -185,31 +204,47 @@ void Partition::push_to_subscribers() {
     const GlobalId id(rank(), cls);
     outbox.put(static_cast<int>(to), ClassNews{id, record.name, record.mask, words.size()}, words);
   };
-  sort_unique(changed_);
-  for (const ClassId cls : changed_)
-    if (graph.classes.is_leader(cls)) subscribers.for_each(cls, [&](const Subscriber& s) { send(cls, s.rank); });
-  for (const NewSubscriber& fresh : new_subscribers_)
-    if (graph.classes.is_leader(fresh.cls) && !std::ranges::binary_search(changed_, fresh.cls))
-      send(fresh.cls, fresh.rank);
+  // A bit a class: in the order of ids, whose records lie side by side, and every class once.
+  constexpr std::size_t kWordBits = 64;
+  std::vector<std::uint64_t> changed(changed_.empty() ? 0 : graph.classes.bound() / kWordBits + 1, 0);
+  for (const ClassId cls : changed_) changed[cls.value / kWordBits] |= std::uint64_t{1} << cls.value % kWordBits;
+  for (std::size_t w = 0; w < changed.size(); ++w) {
+    for (std::uint64_t left = changed[w]; left != 0; left &= left - 1) {
+      const ClassId cls(static_cast<std::uint32_t>(w * kWordBits) + static_cast<unsigned>(std::countr_zero(left)));
+      if (graph.classes.is_leader(cls)) subscribers.for_each(cls, [&](const Subscriber& s) { send(cls, s.rank); });
+    }
+  }
+  for (const NewSubscriber& fresh : new_subscribers_) {
+    const bool was_told =
+        !changed.empty() && (changed[fresh.cls.value / kWordBits] >> fresh.cls.value % kWordBits & 1) != 0;
+    if (!was_told && graph.classes.is_leader(fresh.cls)) send(fresh.cls, fresh.rank);
+  }
   changed_.clear();
   new_subscribers_.clear();
   exchange.name_step("class news");
   superstep(exchange, outbox, inbox, [&](int, MessageReader& reader) {
-    DataWords words;
     while (!reader.done()) {
-      const auto news = reader.take<ClassNews>();
-      words.clear();
-      for (std::uint64_t i = 0; i < news.data_words; ++i) words.push_back(reader.take<std::int64_t>());
-      const ClassId cls = find_local(news.cls);
-      CHECK(!cls.is_none());
-      ClassRecord& record = graph.classes[cls];
-      record.name = news.name;
-      record.mask = news.mask;
-      // Data that was known and changed is the analyze phase's to tell: it touches and requeues the rows around the
-      // class.
-      if (!words.empty() && record.data.is_none()) record.data = graph.data.intern(words);
+      MessageReader slots = reader;
+      MessageReader records = reader;
+      std::size_t count = 0;
+      for (; count < kGroup && !slots.done(); ++count) prefetch_local_slot(skip_news(slots));
+      for (std::size_t i = 0; i < count; ++i) static_cast<void>(prefetch_local(skip_news(records)));
+      for (std::size_t i = 0; i < count; ++i) read_news(reader);
     }
   });
+}
+
+void Partition::read_news(MessageReader& reader) {
+  const auto news = reader.take<ClassNews>();
+  DataWords words;
+  for (std::uint64_t i = 0; i < news.data_words; ++i) words.push_back(reader.take<std::int64_t>());
+  const ClassId cls = find_local(news.cls);
+  CHECK(!cls.is_none());
+  ClassRecord& record = graph.classes[cls];
+  record.name = news.name;
+  record.mask = news.mask;
+  // Data that was known and changed is the analyze phase's to tell: it touches and requeues the rows around the class.
+  if (!words.empty() && record.data.is_none()) record.data = graph.data.intern(words);
 }
 
 std::vector<GlobalId> Partition::leaders(std::span<const NamedClass> classes) {

@@ -187,6 +187,7 @@ class Partition {
       notes_[acting_shard * graph.shards() + graph.classes.shard_of(ClassId(note.class_id))].push_back(note);
   }
   void enter(const OperatorNote& note);
+  void read_news(MessageReader& reader);
   static constexpr std::size_t kFewKids = 4;
   [[nodiscard]] int home_of_wide(SymbolId symbol, std::span<const std::uint32_t> kids) const;
   [[nodiscard]] static std::uint64_t hash_of(GlobalId id) { return mix64(id.value); }

@@ -178,8 +178,8 @@ class RebuildRound {
           for (const Rekey& rekey : group) {  // and whose lists they will be in
             const Row& r = graph_.nodes[rekey.row];
             if (r.symbol.is_none() || graph_.symbols()[r.symbol].arity > NodeTable::kInlineArity) continue;
-            graph_.classes.prefetch(graph_.classes[ClassId(r.kids[0])].parent);
-            graph_.classes.prefetch(graph_.classes[ClassId(r.kids[1])].parent);
+            partition_.prefetch_class(ClassId(graph_.classes[ClassId(r.kids[0])].parent));
+            partition_.prefetch_class(ClassId(graph_.classes[ClassId(r.kids[1])].parent));
           }
         }
         const auto [hash, row] = list[i];

@@ -272,7 +272,7 @@ void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector
     MergeResult merged;
     {
       PhaseTimer timer(partition_.exchange, record, Phase::kMerge);
-      merged = run_merge_phase(partition_, unions, std::move(applied.united));
+      merged = run_merge_phase(partition_, std::move(unions), std::move(applied.united));
       applied.united.clear();
       analysis_.join_merged(merged.joins, plans_);
     }
