@@ -50,20 +50,13 @@ class SearchRun {
     read();
     const StopReason reason = saturate();
     if (reason == StopReason::kInterrupted) return kExitRequeue;
-    int code = with_snapshots_closed(*keeper_, [&] {
+    const int code = with_snapshots_closed(*keeper_, [&] {
       sum_up(reason);
       kill_point("extract", exchange_.rank());
       extract();
-      return kExitDone;
+      let_go();
+      return leads_ ? conclude() : kExitDone;
     });
-    // What rank 0 does alone, while the others wait for it.
-    if (options_.verify)
-      RunStatus::of_process().enter(static_cast<std::uint32_t>(search_->iterations().size()), "verify");
-    if (leads_) {
-      describe();
-      if (options_.verify) verify();
-      code = write();
-    }
     return agree(code);
   }
 
@@ -178,6 +171,23 @@ class SearchRun {
     extraction.run();
     extracted_ = extraction.extract(roots_).program;
     add_phase(report_, "extract", watch_.lap());
+  }
+
+  // The e-graph has told all that is wanted of it.
+  void let_go() {
+    const auto iterations = static_cast<std::uint32_t>(search_->iterations().size());
+    keeper_->let_go();
+    if (!options_.snapshot.empty()) add_phase(report_, "snapshot", watch_.lap());
+    search_.reset();
+    watch_.lap();
+    if (options_.verify) RunStatus::of_process().enter(iterations, "verify");
+  }
+
+  // What rank 0 does alone, while the others wait for it. Returns its exit code.
+  int conclude() {
+    describe();
+    if (options_.verify) verify();
+    return write();
   }
 
   void describe() {

@@ -1,4 +1,6 @@
 #include <filesystem>
+#include <optional>
+#include <utility>
 
 #include "cluster/egglog_command.hpp"
 #include "cluster/rule_selection.hpp"
@@ -57,24 +59,26 @@ int run_saturate(const Options& options, const Resources& resources, Exchange& e
   SnapshotKeeper keeper(options, resources, exchange, log);
   SearchOptions search_settings = search_options(options, resources);
   keeper.watch(search_settings);
-  Search search(exchange, language, symbols, set.rules, search_settings);
+  std::optional<Search> search(std::in_place, exchange, language, symbols, set.rules, search_settings);
   std::vector<NamedClass> roots(is_egraph ? egraph.state.roots.size() : set.start.roots.size());
   if (is_egraph && !keeper.resumes()) {
-    roots = import_state(search, std::move(egraph.state));
+    roots = import_state(*search, std::move(egraph.state));
   } else if (!keeper.resumes()) {
-    const std::vector<NamedClass> classes = search.start(set.start);
+    const std::vector<NamedClass> classes = search->start(set.start);
     for (std::size_t i = 0; i < roots.size(); ++i) roots[i] = classes[set.start.roots[i]];
   }
   SnapshotOrigin origin = origin_of(options, rules_digest(set.rules, symbols, language));
   origin.model = options.input;
   origin.model_digest = is_egraph ? egraph.digest : text_digest(std::to_string(structural_hash(set.start, symbols)));
-  keeper.begin(search, std::move(origin), roots);
-  output.started(search);
-  const StopReason reason = search.run([&](const IterationRecord& record) { output.iteration_done(search, record); });
+  keeper.begin(*search, std::move(origin), roots);
+  output.started(*search);
+  const StopReason reason = search->run([&](const IterationRecord& record) { output.iteration_done(*search, record); });
   keeper.finish(reason);
   if (reason == StopReason::kInterrupted) return kExitRequeue;
   return with_snapshots_closed(keeper, [&] {
-    output.finish(search, reason);
+    output.finish(*search, reason);
+    keeper.let_go();
+    search.reset();
     return kExitDone;
   });
 }

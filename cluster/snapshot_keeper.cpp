@@ -20,6 +20,7 @@ namespace {
 
 constexpr double kGrowth = 10;               // how much longer than an iteration the next may well be
 constexpr std::uint64_t kLeastOfCopies = 4;  // an e-graph is more than so many times as large as its copy
+constexpr std::size_t kMostWriting = 3;      // at once: iterations may take less time than disks
 constexpr int kInputCode = static_cast<int>(ErrorCode::kInput);
 
 struct ControlFile {
@@ -172,7 +173,7 @@ unsigned SnapshotKeeper::requested_by_files() const {
 
 bool SnapshotKeeper::due() const {
   const std::uint32_t iteration = search_->partition().graph.iteration;
-  if (!saved_ && tried_ == 0 && !writing_) return true;  // so that there always is one
+  if (!saved_ && tried_ == 0 && writing_.empty()) return true;  // so that there always is one
   if (options_.every_iterations > 0 && iteration >= tried_ + options_.every_iterations) return true;
   // The next iteration, which tends to be longer than the last, may be the one that the time limit cuts off.
   const double last_iteration = search_->iterations().empty() ? 0 : search_->iterations().back().seconds;
@@ -201,39 +202,39 @@ std::optional<StopReason> SnapshotKeeper::at_boundary() {
   if (leads())
     requests |=
         requested_by_files() | (due() ? kDue : 0) | (due_by_time() ? kDueByTime : 0) | (out_of_time() ? kTime : 0);
-  if (writing_ && writing_->busy()) requests |= kBusy;
+  if (!writing_.empty() && writing_.front().write.busy()) requests |= kBusy;
   exchange_.all_reduce(std::span(&requests, 1), Reduction::kOr);
-  if (writing_ && (requests & kBusy) == 0) look_after(false);
+  if (!writing_.empty() && (requests & kBusy) == 0) step();
   if ((requests & kRequestReport) != 0) write_report_so_far();
   if ((requests & kTime) != 0) return StopReason::kTime;  // finish() takes the snapshot
-  // One that is due by the clock alone waits for a boundary at which the last is on disk; for any other the search
-  // waits.
+  // One that is due by the clock alone waits for a boundary at which all others are on disk.
   const bool now = (requests & (kDue | kRequestSnapshot | kRequestStop)) != 0;
-  if (now || ((requests & kDueByTime) != 0 && !writing_)) take(false);
+  if (now || ((requests & kDueByTime) != 0 && writing_.empty())) take(false);
   if ((requests & kRequestStop) != 0) return StopReason::kInterrupted;
   return std::nullopt;
 }
 
 // A snapshot whose blocks are written gets its name soon, however long the iteration is that is under way.
 void SnapshotKeeper::within_iteration() {
-  if (!writing_) return;
-  std::uint64_t busy = writing_->busy() ? 1 : 0;
+  if (writing_.empty()) return;
+  std::uint64_t busy = writing_.front().write.busy() ? 1 : 0;
   exchange_.name_step("snapshot");
   exchange_.all_reduce(std::span(&busy, 1), Reduction::kMax);
-  if (busy == 0) look_after(false);
+  if (busy == 0) step();
 }
 
-// The copy is made while the last snapshot may still be on its way, unless memory is short: a copy is far smaller than
-// what it is of. Of a search at rest, a rank alone has its e-nodes written without one.
+// The copy is made while snapshots before it may still be on their way, unless memory is short: a copy is far smaller
+// than what it is of. Of a search at rest, a rank alone has its e-nodes written without one.
 void SnapshotKeeper::take(bool at_rest) {
   const std::uint32_t iteration = search_->partition().graph.iteration;
-  if (writing_ && tried_ == iteration) return;
-  if (!writing_ && saved_ && *saved_ == iteration) return;
+  if (!writing_.empty() && tried_ == iteration) return;
+  if (writing_.empty() && saved_ && *saved_ == iteration) return;
   RunStatus::of_process().enter(iteration, "snapshot");
   const std::uint64_t used = resident_bytes();
   const std::uint64_t limit = resources_.memory_limit_bytes;
   const bool is_short = limit > 0 && used + used / kLeastOfCopies > limit;
-  if (writing_ && is_short) writing_->wait_for_memory();
+  if (is_short) wait_for_memory();
+  const std::size_t most_beside = saved_ ? kMostWriting - 1 : 0;  // the first is on disk before there is a second
   const std::string path = snapshot_path(options_.snapshot.string(), iteration);
   origin_.enodes = search_->enodes();
   origin_.eclasses = search_->eclasses();
@@ -241,18 +242,19 @@ void SnapshotKeeper::take(bool at_rest) {
     bool waits = is_short;
     if (at_rest && exchange_.size() == 1) {
       auto late = std::make_unique<LateExport>(*search_, roots_);
-      look_after(true);
+      finish_writing(most_beside);
       tried_ = iteration;
-      writing_.emplace(path, origin_, std::move(late), progress_ ? progress_() : std::vector<std::uint64_t>());
+      writing_.emplace_back(iteration, path, origin_, std::move(late),
+                            progress_ ? progress_() : std::vector<std::uint64_t>());
     } else {
       SearchState state = export_state(*search_, roots_);
       if (progress_) state.progress = progress_();
-      look_after(true);
+      finish_writing(most_beside);
       tried_ = iteration;
       waits = !fits_beside_search(copied_bytes(state.share));
-      writing_.emplace(path, origin_, std::move(state), exchange_, resources_.snapshot_access);
+      writing_.emplace_back(iteration, path, origin_, std::move(state), exchange_, resources_.snapshot_access);
     }
-    if (waits) look_after(true);
+    if (waits) finish_writing(0);
     last_ = Clock::now();
   } catch (const Error& error) {
     tried_ = iteration;
@@ -267,7 +269,7 @@ void SnapshotKeeper::take(bool at_rest) {
 bool SnapshotKeeper::is_kept_but_for_an_idle_iteration() const {
   const std::uint32_t iteration = search_->partition().graph.iteration;
   const bool is_idle = !search_->iterations().empty() && !search_->iterations().back().changed;
-  return !progress_ && is_idle && tried_ + 1 == iteration && (writing_ || saved_ == tried_);
+  return !progress_ && is_idle && tried_ + 1 == iteration && (!writing_.empty() || saved_ == tried_);
 }
 
 // Whether every rank's memory has room for its copy, which is part of it by now, and an e-graph twice as large.
@@ -285,30 +287,39 @@ bool SnapshotKeeper::fits_beside_search(std::uint64_t copy) {
 }
 
 std::uint64_t SnapshotKeeper::held_bytes(bool wait) const {
-  if (!writing_) return 0;
-  if (wait) writing_->wait_for_memory();
-  return writing_->held_bytes();
+  if (wait) wait_for_memory();
+  std::uint64_t bytes = 0;
+  for (const Writing& writing : writing_) bytes += writing.write.held_bytes();
+  return bytes;
 }
 
-void SnapshotKeeper::look_after(bool wait) {
-  if (!writing_) return;
+void SnapshotKeeper::wait_for_memory() const {
+  for (const Writing& writing : writing_) writing.write.wait_for_memory();
+}
+
+// The oldest of those that are being written.
+void SnapshotKeeper::step() {
+  const std::uint32_t iteration = writing_.front().iteration;
   try {
-    do writing_->step();
-    while (wait && !writing_->done());
-    if (writing_->done()) {
-      saved_ = tried_;
-      RunStatus::of_process().keep(options_.snapshot.string(), saved_);
-      longest_s_ = std::max(longest_s_, writing_->seconds());
-      if (leads()) {
-        remove_old_snapshots(options_.snapshot.string(), options_.keep);
-        log_.debug("snapshot {} ({:.2f} s)", snapshot_path(options_.snapshot.string(), tried_), writing_->seconds());
-      }
-      writing_.reset();
+    SnapshotWrite& write = writing_.front().write;
+    write.step();
+    if (!write.done()) return;
+    saved_ = iteration;
+    RunStatus::of_process().keep(options_.snapshot.string(), saved_);
+    longest_s_ = std::max(longest_s_, write.seconds());
+    if (leads()) {
+      remove_old_snapshots(options_.snapshot.string(), options_.keep);
+      log_.debug("snapshot {} ({:.2f} s)", snapshot_path(options_.snapshot.string(), iteration), write.seconds());
     }
+    writing_.pop_front();
   } catch (const Error& error) {
-    writing_.reset();
-    warn_of(error, tried_);
+    writing_.pop_front();
+    warn_of(error, iteration);
   }
+}
+
+void SnapshotKeeper::finish_writing(std::size_t left) {
+  while (writing_.size() > left) step();
 }
 
 void SnapshotKeeper::warn_of(const Error& error, std::uint32_t iteration) {
@@ -337,23 +348,32 @@ void SnapshotKeeper::finish(StopReason reason) {
   if (!active()) return;
   const Waiting waiting(seconds_);
   const bool ends_early = reason == StopReason::kInterrupted || reason == StopReason::kTime;
-  if (search_->cut_off() || ends_early) look_after(true);
+  if (search_->cut_off() || ends_early) finish_writing(0);
   if (search_->cut_off()) {
     if (leads())
       log_.info("the last iteration was stopped within: no snapshot of it; {}",
                 saved_ ? fmt::format("the last one is of iteration {}", *saved_) : "there is none");
   } else if (reason != StopReason::kInterrupted && !is_kept_but_for_an_idle_iteration()) {
     take(!ends_early);
-    if (ends_early) look_after(true);
+    if (ends_early) finish_writing(0);
   }
   signals_.reset();
   if (reason == StopReason::kInterrupted && leads())
     log_.info("interrupted; to go on: tessera resume {}", options_.snapshot.string());
 }
 
+void SnapshotKeeper::let_go() {
+  const Waiting waiting(seconds_);
+  if (writing_.empty()) return;
+  writing_.back().write.wait_for_graph();
+  if (exchange_.size() == 1) return;
+  finish_writing(1);
+  if (!writing_.front().write.seals()) step();  // once all have written their blocks, rank 0 seals it
+}
+
 void SnapshotKeeper::close() {
   const Waiting waiting(seconds_);
-  look_after(true);
+  finish_writing(0);
 }
 
 }  // namespace tessera

@@ -1,12 +1,15 @@
 // A search's snapshots: taken at iteration boundaries when due (--every, --every-iterations), when asked for (signals;
 // files named SNAPSHOT, STOP or REPORT in the folder), before a time limit, and at the end; and taken up again. One is
 // written from a copy while the search goes on, and looked after at the iteration boundaries that follow, if the copy
-// fits into memory beside an e-graph that doubles; else the search waits for it. The last one of a rank alone
-// needs no copy of the e-nodes: the e-graph does not change any more. What goes wrong with one is a warning, never the
-// search's end: the last good snapshot stays.
+// fits into memory beside an e-graph that doubles; else the search waits for it. Once there is one, a few more may be
+// on their way at once; they get there in order. The last one of a rank alone needs no copy of the e-nodes: the e-graph
+// does not change any more. What goes wrong with one is a warning, never the search's end: the last good snapshot
+// stays.
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -52,10 +55,13 @@ class SnapshotKeeper {
   // on the machine. From here on signals act as usual. One may still be on its way to disk, unless the search is to be
   // taken up again; close() waits for it, and until then the e-graph must stay as it is.
   void finish(StopReason reason);
+  // Collective, after finish(). From here on the e-graph is needed no more: its memory can go while what is left of the
+  // last snapshot gets to disk.
+  void let_go();
   // Collective. All that was begun is on disk, or was warned of.
   void close();
   // What is not on disk yet will not be. Not collective.
-  void give_up() { writing_.reset(); }
+  void give_up() { writing_.clear(); }
 
   [[nodiscard]] double seconds() const { return seconds_; }  // for which the search has waited
 
@@ -76,9 +82,10 @@ class SnapshotKeeper {
   [[nodiscard]] double seconds_left() const;  // of --time-limit
   [[nodiscard]] bool out_of_time() const;
   [[nodiscard]] bool is_kept_but_for_an_idle_iteration() const;
-  void take(bool at_rest);  // the e-graph stays as it is until close()
-  // What is being written: the next stage, when no rank is busy; or all stages.
-  void look_after(bool wait);
+  void take(bool at_rest);                // the e-graph stays as it is until close()
+  void step();                            // the oldest of what is being written: its next stage
+  void finish_writing(std::size_t left);  // all stages, until so many are left
+  void wait_for_memory() const;           // of all copies
   void warn_of(const Error& error, std::uint32_t iteration);
   [[nodiscard]] bool fits_beside_search(std::uint64_t copy);
   [[nodiscard]] std::uint64_t held_bytes(bool wait) const;  // SearchOptions::passing_bytes
@@ -96,15 +103,22 @@ class SnapshotKeeper {
   std::vector<std::uint64_t> resumed_progress_;
   std::optional<std::uint32_t> saved_;  // the iteration of the last good snapshot
   std::uint32_t tried_ = 0;             // the iteration of the last attempt
-  std::optional<SnapshotWrite> writing_;
-  bool waits_ = false;  // for a copy that did not fit, and has said so
+  struct Writing {
+    template <class... Arguments>
+    explicit Writing(std::uint32_t iteration_in, Arguments&&... arguments)
+        : iteration(iteration_in), write(std::forward<Arguments>(arguments)...) {}
+    std::uint32_t iteration;
+    SnapshotWrite write;
+  };
+  std::deque<Writing> writing_;  // oldest first
+  bool waits_ = false;           // for a copy that did not fit, and has said so
   Clock::time_point last_ = Clock::now();
   double longest_s_ = 0;
   double seconds_ = 0;
 };
 
-// Runs work() after finish(), which may read the e-graph and not change it, and close() in any case: an Error that
-// work() throws, it must throw on all ranks. Collective.
+// Runs work() after finish(), which may read the e-graph and not change it, and after let_go() may end it; and close()
+// in any case: an Error that work() throws before let_go(), it must throw on all ranks. Collective.
 template <class Work>
 int with_snapshots_closed(SnapshotKeeper& keeper, Work&& work) {
   int code = 0;

@@ -11,11 +11,18 @@
 #include <cstring>
 #include <filesystem>
 #include <new>
+#include <system_error>
 #include <utility>
 
 #include "io/snapshot_layout.hpp"
 
 namespace tessera {
+namespace {
+
+constexpr std::uint64_t kFlushBehind = std::uint64_t{4} << 20;
+constexpr std::uint32_t kEnd = ~std::uint32_t{0};
+
+}  // namespace
 
 PageBuffer::PageBuffer(std::size_t bytes)
     : bytes_(static_cast<std::byte*>(std::aligned_alloc(kFilePage, (bytes + kFilePage - 1) / kFilePage * kFilePage))),
@@ -39,6 +46,7 @@ BlockFile::BlockFile(const std::string& path) : path_(path), fd_(::open(path.c_s
 }
 
 BlockFile::~BlockFile() {
+  join_flusher();
   ::close(fd_);
   if (direct_ >= 0) ::close(direct_);
 }
@@ -70,8 +78,48 @@ void BlockFile::write(std::span<const std::byte> bytes, std::uint64_t offset) {
     }
     if (written < 0) refuse_file("write", path_);
     offset += static_cast<std::uint64_t>(written);
+    if (flushes_behind_) count_written(static_cast<std::uint64_t>(written));
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
+}
+
+void BlockFile::count_written(std::uint64_t bytes) {
+  written_ += bytes;
+  if (written_ < kFlushBehind) return;
+  written_ = 0;
+  ++told_;
+  told_.notify_one();
+  if (flusher_.joinable()) return;
+  try {
+    flusher_ = std::thread([this] {
+      std::uint32_t done = 0;
+      for (std::uint32_t told = told_; told != kEnd; told = told_) {
+        if (told == done) {
+          told_.wait(told);
+          continue;
+        }
+        done = told;
+        if (::fdatasync(fd_) != 0) flush_error_ = errno;
+      }
+    });
+  } catch (const std::system_error&) {  // the system has no thread to give
+    flushes_behind_ = false;
+  }
+}
+
+void BlockFile::join_flusher() {
+  if (!flusher_.joinable()) return;
+  told_ = kEnd;
+  told_.notify_one();
+  flusher_.join();
+}
+
+void BlockFile::end_flush_behind() {
+  join_flusher();
+  flushes_behind_ = false;
+  if (flush_error_ == 0) return;
+  errno = flush_error_;
+  refuse_file("flush", path_);
 }
 
 void BlockFile::flush() const {

@@ -4,11 +4,13 @@
 // file.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
+#include <thread>
 
 namespace tessera {
 
@@ -48,13 +50,24 @@ class BlockFile {
   void reserve(std::uint64_t bytes);
   void write(std::span<const std::byte> bytes, std::uint64_t offset);
   void flush() const;
+  // From here on a thread flushes what is written while more is being written, a few MiB behind, so that little is left
+  // for flush(): disks have caches of their own. Until end_flush_behind(), which tells if it failed.
+  void flush_behind() { flushes_behind_ = !is_in_memory(); }
+  void end_flush_behind();
 
  private:
   [[nodiscard]] bool is_in_memory() const;
+  void count_written(std::uint64_t bytes);
+  void join_flusher();
 
   std::string path_;
   int fd_;
   int direct_ = -1;
+  bool flushes_behind_ = false;
+  std::uint64_t written_ = 0;            // since the flusher was last told
+  std::atomic<std::uint32_t> told_ = 0;  // how often; kEnd
+  std::atomic<int> flush_error_ = 0;
+  std::thread flusher_;
 };
 
 // A dataset that is written as it comes, several of the seal's blocks at once.

@@ -24,6 +24,11 @@ void prepare() {
   static_cast<void>(done);
 }
 
+std::mutex& in_use() {
+  static std::mutex mutex;
+  return mutex;
+}
+
 std::string last_message() {
   std::string message = "HDF5 gives no reason";
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, &message);

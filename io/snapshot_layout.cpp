@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
 
 #include "engine/base/check.hpp"
 #include "engine/base/error.hpp"
@@ -88,6 +89,7 @@ class Layout {
 
   void make_alone() {
     if (!leads()) return;
+    const std::lock_guard alone(hdf5::in_use());
     Handle file;
     create(file, Handle(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "make HDF5 property lists"));
     kill_point("snapshot-created", 0);

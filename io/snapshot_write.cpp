@@ -85,6 +85,7 @@ SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& orig
 SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, std::unique_ptr<LateExport> late,
                              std::vector<std::uint64_t> progress)
     : path_(path), temporary_(path + ".tmp"), exchange_(own_), stage_(Stage::kSeal), late_(std::move(late)) {
+  reads_graph_ = true;
   launch([this, origin, progress = std::move(progress)] {
     state_ = late_->all_but_rows();
     state_.progress = progress;
@@ -167,6 +168,7 @@ void SnapshotWrite::launch(std::function<void()> work) {
         failure_ = error.what();
       }
       give_back_columns(give_back_column_.size());
+      leave_graph();
     }
     busy_ = false;
   };
@@ -188,6 +190,12 @@ void SnapshotWrite::give_back_columns(std::size_t end) {
   held_bytes_.notify_all();
 }
 
+void SnapshotWrite::leave_graph() {
+  late_.reset();
+  reads_graph_ = false;
+  reads_graph_.notify_all();
+}
+
 void SnapshotWrite::wait_for_memory() const {
   for (std::uint64_t held = held_bytes_; held != 0; held = held_bytes_) held_bytes_.wait(held);
 }
@@ -196,6 +204,7 @@ void SnapshotWrite::write_blocks() {
   BlockFile file(temporary_);
   if (leads()) file.reserve(layout_.file_bytes);
   file.go_direct();
+  if (alone()) file.flush_behind();
   PageBuffer buffer(kChecksumBlock);
   for (const BlockRun& run : dealt_.runs) {
     kill_point("snapshot-column", exchange_.rank());
@@ -212,9 +221,10 @@ void SnapshotWrite::write_blocks() {
   give_back_columns(give_back_column_.size());
   if (late_) {
     write_rows(*late_, layout_, checksums_, given_up_, file);
-    late_.reset();
+    leave_graph();
   }
   if (given_up_) return;
+  file.end_flush_behind();
   kill_point("snapshot-flush", exchange_.rank());
   if (!leads()) file.flush();  // rank 0's go with the seal
   kill_point("snapshot-written", exchange_.rank());

@@ -28,7 +28,7 @@ class SnapshotWrite {
   SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, SearchState state, Exchange& exchange,
                 const SnapshotAccess* access = nullptr);
   // Of a rank alone whose search has ended: its thread takes what it writes from the e-graph itself, which must not
-  // change until all is done or given up. `progress`: SearchState::progress.
+  // change until wait_for_graph() returns, or all is given up. `progress`: SearchState::progress.
   SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, std::unique_ptr<LateExport> late,
                 std::vector<std::uint64_t> progress);
   SnapshotWrite(const SnapshotWrite&) = delete;
@@ -43,11 +43,15 @@ class SnapshotWrite {
   void step();
   // Whether the snapshot is under its name; the same on every rank.
   [[nodiscard]] bool done() const { return stage_ == Stage::kDone; }
+  // Whether all ranks' blocks are written; the same on every rank.
+  [[nodiscard]] bool seals() const { return stage_ != Stage::kBlocks; }
   // Collective. Step after step to the end.
   void finish();
 
   // Waits until this rank's copy has been written and its memory given back. Not collective.
   void wait_for_memory() const;
+  // Waits until nothing more is taken from the e-graph. Not collective.
+  void wait_for_graph() const { reads_graph_.wait(true); }
   // What this rank's copy takes of memory: less and less, as columns are written.
   [[nodiscard]] std::uint64_t held_bytes() const { return held_bytes_; }
   // How long this rank has worked on it, in front of the search and beside it. Not while it is busy.
@@ -63,6 +67,7 @@ class SnapshotWrite {
   void launch(std::function<void()> work);
   void join();
   void give_back_columns(std::size_t end);
+  void leave_graph();
   void write_blocks();
   void seal();
   [[nodiscard]] bool leads() const { return exchange_.rank() == 0; }
@@ -88,6 +93,7 @@ class SnapshotWrite {
   double seconds_ = 0;
 
   std::atomic<std::uint64_t> held_bytes_ = 0;
+  std::atomic<bool> reads_graph_ = false;
   std::atomic<bool> busy_ = false;
   std::atomic<bool> given_up_ = false;
   std::thread thread_;

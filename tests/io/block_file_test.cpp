@@ -53,6 +53,32 @@ TEST(BlockStream, WritesWhatComesAndSumsItsBlocksUp) {
   }
 }
 
+// Many times what a flusher is told at once; with an end and without.
+TEST(BlockFile, FlushesBehindWhatIsWritten) {
+  const TemporaryFolder folder;
+  const std::vector<std::byte> all = random_bytes(std::size_t{24} << 20);
+  for (const bool ends : {true, false}) {
+    const std::string path = folder.file(ends ? "ended" : "left");
+    static_cast<void>(std::ofstream(path));
+    {
+      BlockFile file(path);
+      file.go_direct();
+      file.flush_behind();
+      PageBuffer buffer(std::size_t{1} << 20);
+      for (std::size_t at = 0; at < all.size(); at += buffer.bytes())
+        file.write(buffer.copy(std::span(all).subspan(at, buffer.bytes())), at);
+      if (ends) {
+        file.end_flush_behind();
+        file.end_flush_behind();  // nothing to end any more
+        file.flush();
+      }
+    }
+    const std::string found = bytes_of(path);
+    ASSERT_EQ(found.size(), all.size());
+    EXPECT_EQ(std::memcmp(found.data(), all.data(), all.size()), 0);
+  }
+}
+
 TEST(BlockFile, WhatIsNotThereIsNamed) {
   const TemporaryFolder folder;
   try {

@@ -147,6 +147,47 @@ TEST(SnapshotWrite, OfASearchAtRestItIsTheSame) {
   }
 }
 
+TEST(SnapshotWrite, OfASearchAtRestTheGraphCanGoBeforeItIsOnDisk) {
+  const TemporaryFolder folder;
+  LocalWorld(1).run([&](Exchange& exchange) {
+    auto math = std::make_unique<MathSearch>(exchange);
+    const std::vector<NamedClass> classes = math->search.start(math->rules.start);
+    const auto roots = std::span(classes).first(1);
+    for (int i = 0; i < 9; ++i) math->search.iterate();
+    write_snapshot(folder.file("copy.h5"), test_origin(), export_state(math->search, roots), exchange);
+    SnapshotWrite write(folder.file("late.h5"), test_origin(), std::make_unique<LateExport>(math->search, roots), {});
+    write.wait_for_graph();
+    math.reset();
+    write.finish();
+    EXPECT_EQ(columns_of(folder.file("late.h5")), columns_of(folder.file("copy.h5")));
+  });
+}
+
+// Of one rank, whose threads make their files by themselves; and of two, who step in turn.
+TEST(SnapshotWrite, SeveralAtOnceGetThereInOrder) {
+  for (const int ranks : {1, 2}) {
+    const TemporaryFolder folder;
+    LocalWorld(ranks).run([&](Exchange& exchange) {
+      MathSearch math(exchange);
+      const std::vector<NamedClass> classes = math.search.start(math.rules.start);
+      std::deque<SnapshotWrite> writes;
+      std::vector<std::uint64_t> enodes;
+      for (int number = 0; number < 4; ++number) {
+        for (int i = 0; i < 2; ++i) math.search.iterate();
+        enodes.push_back(math.search.enodes());
+        writes.emplace_back(folder.file(std::to_string(number)), test_origin(),
+                            export_state(math.search, std::span(classes).first(1)), exchange);
+      }
+      for (; !writes.empty(); writes.pop_front()) writes.front().finish();
+      for (int number = 0; number < 4; ++number) {  // now that no thread calls HDF5 any more
+        const Snapshot snapshot = read_snapshot(folder.file(std::to_string(number)), exchange);
+        EXPECT_EQ(snapshot.state.iteration, 2U * static_cast<unsigned>(number + 1));
+        EXPECT_EQ(snapshot.state.share.sizes.rows, enodes[static_cast<std::size_t>(number)]);
+      }
+    });
+  }
+}
+
 TEST(SnapshotWrite, OfASearchAtRestItCanBeGivenUp) {
   const TemporaryFolder folder;
   LocalWorld(1).run([&](Exchange& exchange) {
