@@ -4,6 +4,7 @@
 #include <array>
 
 #include "engine/base/cache_padded.hpp"
+#include "engine/base/growing_array.hpp"
 
 namespace tessera {
 namespace {
@@ -37,12 +38,12 @@ class RebuildRound {
   }
 
   RebuildResult run(const std::vector<Loser>& losers) {
-    std::vector<std::vector<ClassId>> by_owner(shards_);
+    std::vector<GrowingArray<ClassId>> by_owner(shards_);
     for (const Loser& loser : losers) by_owner[graph_.classes.shard_of(loser.id)].push_back(loser.id);
     const bool worthwhile = losers.size() > 512;
     partition_.workers.for_each(shards_, worthwhile, [&](std::size_t s) {
       for (std::size_t begin = 0; begin < by_owner[s].size(); begin += kGroup)
-        empty_lists(static_cast<std::uint32_t>(s), group_at(by_owner[s], begin));
+        empty_lists(static_cast<std::uint32_t>(s), group_at<ClassId>(by_owner[s].all(), begin));
     });
     partition_.workers.for_each(shards_, worthwhile, [&](std::size_t s) { take_out(static_cast<std::uint32_t>(s)); });
     partition_.workers.for_each(shards_, worthwhile, [&](std::size_t s) { put_back(static_cast<std::uint32_t>(s)); });
@@ -73,8 +74,8 @@ class RebuildRound {
   // As in partition/insertion.cpp: tight loops fetch what the work on a group will read. Always inlined, or dropped.
   static constexpr std::size_t kGroup = 32;
   template <class T>
-  [[nodiscard]] static std::span<const T> group_at(const std::vector<T>& list, std::size_t begin) {
-    return std::span<const T>(list).subspan(begin, std::min(kGroup, list.size() - begin));
+  [[nodiscard]] static std::span<const T> group_at(std::span<const T> list, std::size_t begin) {
+    return list.subspan(begin, std::min(kGroup, list.size() - begin));
   }
   [[gnu::always_inline]] void prefetch_lists(std::span<const ClassId> losers) const {
     for (const ClassId loser : losers) graph_.classes.prefetch(loser.value);
@@ -164,7 +165,7 @@ class RebuildRound {
     std::array<std::uint32_t, kMaxArity> old_kids;
     std::array<std::uint32_t, kMaxArity> kids;
     for (std::uint32_t from = 0; from < shards_; ++from) {
-      const std::vector<Rekey>& list = affected_[from * shards_ + shard];
+      const std::span<const Rekey> list = affected_[from * shards_ + shard].all();
       for (std::size_t i = 0; i < list.size(); ++i) {
         if (i % kGroup == 0) {
           const std::span<const Rekey> group = group_at(list, i);
@@ -214,7 +215,7 @@ class RebuildRound {
   void put_back(std::uint32_t shard) {
     std::array<std::uint32_t, kMaxArity> kids;
     for (std::uint32_t from = 0; from < shards_; ++from) {
-      const std::vector<Rekey>& list = inserts_[from * shards_ + shard];
+      const std::span<const Rekey> list = inserts_[from * shards_ + shard].all();
       for (std::size_t i = 0; i < list.size(); ++i) {
         if (i % kGroup == 0) {
           const std::span<const Rekey> group = group_at(list, i);
@@ -246,9 +247,9 @@ class RebuildRound {
   std::vector<ForeignClass> foreign_;
   Inserter inserter_;
   const Inserter::NameHash no_names_ = [](std::uint64_t) { return std::uint64_t{0}; };  // every request has a target
-  std::vector<CachePadded<std::vector<Rekey>>> affected_;  // [shard that found it][shard of the old key]
-  std::vector<CachePadded<std::vector<Rekey>>> inserts_;   // [shard of the old key][shard of the new key]
-  std::vector<CachePadded<std::vector<Splice>>> splices_;  // [loser's owner][leader's owner]
+  std::vector<CachePadded<GrowingArray<Rekey>>> affected_;  // [shard that found it][shard of the old key]
+  std::vector<CachePadded<GrowingArray<Rekey>>> inserts_;   // [shard of the old key][shard of the new key]
+  std::vector<CachePadded<GrowingArray<Splice>>> splices_;  // [loser's owner][leader's owner]
   struct alignas(kApartBytes) Totals {
     std::uint64_t rekeyed = 0;
     std::uint64_t moved = 0;

@@ -41,6 +41,7 @@ class GrowingArray {
     size_ += count;
     return begin;
   }
+  void push_back(const T& entry) { *extend(1) = entry; }
   void append(std::span<const T> entries) {
     if (!entries.empty()) std::memcpy(extend(entries.size()), entries.data(), entries.size_bytes());
   }

@@ -41,7 +41,10 @@ bool compact_if_worthwhile(EGraph& graph, Workers& workers) {
   if (dead < kFewestDead || dead * 2 < graph.nodes.live_count()) return false;
   workers.for_each(graph.shards(), true, [&](std::size_t shard) {
     empty_lists(graph, static_cast<std::uint32_t>(shard));
-    std::erase_if(graph.touched[shard], [&](RowId row) { return !graph.nodes.is_live(row); });
+    GrowingArray<RowId>& touched = graph.touched[shard];
+    const auto* const end =
+        std::remove_if(touched.begin(), touched.end(), [&](RowId row) { return !graph.nodes.is_live(row); });
+    touched.resize(static_cast<std::size_t>(end - touched.begin()));
   });
   workers.for_each(graph.shards(), true,
                    [&](std::size_t shard) { fill_lists(graph, static_cast<std::uint32_t>(shard)); });

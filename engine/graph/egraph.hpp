@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/base/cache_padded.hpp"
+#include "engine/base/growing_array.hpp"
 #include "engine/graph/class_table.hpp"
 #include "engine/graph/data_table.hpp"
 #include "engine/graph/node_table.hpp"
@@ -98,7 +99,7 @@ class EGraph {
   std::uint32_t iteration = 0;  // the one under way; the start expression is iteration 0
   // Rows that became new in this iteration, by acting shard; may hold rows that died since. Cleared when the next
   // begins.
-  std::vector<CachePadded<std::vector<RowId>>> touched;
+  std::vector<CachePadded<GrowingArray<RowId>>> touched;
 };
 
 }  // namespace tessera
