@@ -227,8 +227,7 @@ void SnapshotKeeper::within_iteration() {
 // than what it is of. Of a search at rest, a rank alone has its e-nodes written without one.
 void SnapshotKeeper::take(bool at_rest) {
   const std::uint32_t iteration = search_->partition().graph.iteration;
-  if (!writing_.empty() && tried_ == iteration) return;
-  if (writing_.empty() && saved_ && *saved_ == iteration) return;
+  if (newest() == iteration) return;
   RunStatus::of_process().enter(iteration, "snapshot");
   const std::uint64_t used = resident_bytes();
   const std::uint64_t limit = resources_.memory_limit_bytes;
@@ -269,7 +268,7 @@ void SnapshotKeeper::take(bool at_rest) {
 bool SnapshotKeeper::is_kept_but_for_an_idle_iteration() const {
   const std::uint32_t iteration = search_->partition().graph.iteration;
   const bool is_idle = !search_->iterations().empty() && !search_->iterations().back().changed;
-  return !progress_ && is_idle && tried_ + 1 == iteration && (!writing_.empty() || saved_ == tried_);
+  return !progress_ && is_idle && newest() && *newest() + 1 == iteration;
 }
 
 // Whether every rank's memory has room for its copy, which is part of it by now, and an e-graph twice as large.

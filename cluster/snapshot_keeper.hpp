@@ -53,7 +53,7 @@ class SnapshotKeeper {
   // Collective. The search has stopped: a last snapshot if anything is new (an iteration that changed nothing is not,
   // if the one before it is kept), but not of an iteration that a limit stopped within, for what that has found depends
   // on the machine. From here on signals act as usual. One may still be on its way to disk, unless the search is to be
-  // taken up again; close() waits for it, and until then the e-graph must stay as it is.
+  // taken up again; close() waits for it, and until let_go() the e-graph must stay as it is.
   void finish(StopReason reason);
   // Collective, after finish(). From here on the e-graph is needed no more: its memory can go while what is left of the
   // last snapshot gets to disk.
@@ -78,11 +78,15 @@ class SnapshotKeeper {
   void within_iteration();
   [[nodiscard]] unsigned requested_by_files() const;
   [[nodiscard]] bool due() const;  // now, whatever is still being written
+  // The iteration of the newest snapshot that is kept or on its way to disk.
+  [[nodiscard]] std::optional<std::uint32_t> newest() const {
+    return writing_.empty() ? saved_ : std::optional(writing_.back().iteration);
+  }
   [[nodiscard]] bool due_by_time() const;
   [[nodiscard]] double seconds_left() const;  // of --time-limit
   [[nodiscard]] bool out_of_time() const;
   [[nodiscard]] bool is_kept_but_for_an_idle_iteration() const;
-  void take(bool at_rest);                // the e-graph stays as it is until close()
+  void take(bool at_rest);                // the e-graph stays as it is until let_go()
   void step();                            // the oldest of what is being written: its next stage
   void finish_writing(std::size_t left);  // all stages, until so many are left
   void wait_for_memory() const;           // of all copies
