@@ -60,15 +60,16 @@ Value Value::shape(std::span<const std::int64_t> dims) { return sequence(ValueKi
 Value Value::list(std::span<const std::int64_t> items) { return sequence(ValueKind::kList, items); }
 
 Value Value::access_shape(std::span<const std::int64_t> shape, std::span<const std::int64_t> item) {
-  std::array<std::int64_t, std::size_t{2} * kMaxDims> both{};
   const std::size_t count = shape.size() + item.size();
   if (count > static_cast<std::size_t>(kMaxDims)) {
     throw Error(ErrorCode::kInput, "an access shape of " + std::to_string(count) + " axes: at most " +
                                        std::to_string(kMaxDims) + " are supported");
   }
-  std::copy(item.begin(), item.end(), std::copy(shape.begin(), shape.end(), both.begin()));
-  Value value = sequence(ValueKind::kAccessShape, std::span(both).first(count));
+  Value value;
+  value.kind = ValueKind::kAccessShape;
+  value.size = static_cast<std::uint8_t>(count);
   value.split = static_cast<std::uint8_t>(shape.size());
+  std::copy(item.begin(), item.end(), std::copy(shape.begin(), shape.end(), value.words.begin()));
   return value;
 }
 

@@ -26,6 +26,30 @@ bool is_sequence(const Value& v) {
   return v.kind == ValueKind::kShape || v.kind == ValueKind::kList || v.kind == ValueKind::kAccessShape;
 }
 
+bool is_arithmetic(ValueFunction function) {
+  switch (function) {
+    case ValueFunction::kAdd:
+    case ValueFunction::kSubtract:
+    case ValueFunction::kMultiply:
+    case ValueFunction::kMin:
+    case ValueFunction::kMax:
+    case ValueFunction::kDivide:
+    case ValueFunction::kModulo:
+    case ValueFunction::kCeilDivide:
+    case ValueFunction::kRoundUp:
+    case ValueFunction::kQuotient:
+    case ValueFunction::kRemainder:
+    case ValueFunction::kLess:
+    case ValueFunction::kLessEqual:
+    case ValueFunction::kGreater:
+    case ValueFunction::kGreaterEqual:
+    case ValueFunction::kDivides:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // All integer functions of two arguments; nullptr when `out` is set, else the reason why not.
 const char* integer_function(ValueFunction function, std::int64_t a, std::int64_t b, std::int64_t& out) {
   const auto quotient = [&](bool up) -> const char* {
@@ -94,6 +118,14 @@ const char* integer_function(ValueFunction function, std::int64_t a, std::int64_
   }
 }
 
+void set_integer(Value& out, std::int64_t v) {
+  out.kind = ValueKind::kInt;
+  out.size = 1;
+  out.split = 0;
+  out.words[0] = v;
+}
+
+// Integers, which most expressions are, are handed on as such: a Value is thirteen words to copy.
 class Evaluator {
  public:
   explicit Evaluator(const MatchValues& values) : values_(values) {}
@@ -113,42 +145,38 @@ class Evaluator {
     CHECK(false);
   }
 
+  // As run(); also false if the value is not an integer.
+  bool integer(const AttributeExpression& e, std::int64_t& out) {
+    switch (e.kind) {
+      case AttributeExpression::Kind::kConstant:
+        return take_integer(e, e.constant, out);
+      case AttributeExpression::Kind::kVariable:
+        return take_integer(e, values_.attribute(e.variable), out);
+      case AttributeExpression::Kind::kCall:
+        return integer_call(e, out);
+    }
+    CHECK(false);
+  }
+
   [[nodiscard]] const Failure& failure() const { return failure_; }
 
  private:
+  using Accessed = std::array<Value, kMaxAccessorArguments>;
+
   bool fail(const AttributeExpression& e, const char* reason) {
     failure_ = {reason, &e};
     return false;
   }
 
-  bool integer(const AttributeExpression& e, std::int64_t& out) {
-    Value value;
-    if (!run(e, value)) return false;
+  bool take_integer(const AttributeExpression& e, const Value& value, std::int64_t& out) {
     if (value.kind != ValueKind::kInt) return fail(e, "expected an integer");
-    out = value.as_int();
+    out = value.words[0];
     return true;
   }
 
-  bool call(const AttributeExpression& e, Value& out) {
+  bool integer_call(const AttributeExpression& e, std::int64_t& out) {
     const auto& arguments = e.arguments;
     switch (e.function) {
-      case ValueFunction::kAdd:
-      case ValueFunction::kSubtract:
-      case ValueFunction::kMultiply:
-      case ValueFunction::kMin:
-      case ValueFunction::kMax:
-      case ValueFunction::kDivide:
-      case ValueFunction::kModulo:
-      case ValueFunction::kCeilDivide:
-      case ValueFunction::kRoundUp:
-      case ValueFunction::kQuotient:
-      case ValueFunction::kRemainder:
-      case ValueFunction::kLess:
-      case ValueFunction::kLessEqual:
-      case ValueFunction::kGreater:
-      case ValueFunction::kGreaterEqual:
-      case ValueFunction::kDivides:
-        return integers(e, out);
       case ValueFunction::kAnd:
       case ValueFunction::kOr: {
         const bool decisive = e.function == ValueFunction::kOr;
@@ -156,34 +184,63 @@ class Evaluator {
           std::int64_t truth = 0;
           if (!integer(argument, truth)) return false;
           if ((truth != 0) == decisive) {
-            out = Value::boolean(decisive);
+            out = decisive ? 1 : 0;
             return true;
           }
         }
-        out = Value::boolean(!decisive);
+        out = decisive ? 0 : 1;
         return true;
       }
       case ValueFunction::kNot: {
         std::int64_t truth = 0;
         if (!integer(arguments[0], truth)) return false;
-        out = Value::boolean(truth == 0);
+        out = truth == 0 ? 1 : 0;
         return true;
       }
       case ValueFunction::kIf: {
         std::int64_t truth = 0;
-        return integer(arguments[0], truth) && run(arguments[truth != 0 ? 1 : 2], out);
+        return integer(arguments[0], truth) && integer(arguments[truth != 0 ? 1 : 2], out);
       }
       case ValueFunction::kEqual:
       case ValueFunction::kNotEqual: {
         Value a;
         Value b;
         if (!run(arguments[0], a) || !run(arguments[1], b)) return false;
-        out = Value::boolean((a == b) == (e.function == ValueFunction::kEqual));
+        out = (a == b) == (e.function == ValueFunction::kEqual) ? 1 : 0;
         return true;
+      }
+      case ValueFunction::kAccessor: {
+        Accessed accessed;
+        return access_arguments(e, accessed) && take_integer(e, access(e, accessed), out);
+      }
+      default: {
+        if (is_arithmetic(e.function)) return arithmetic(e, out);
+        Value value;
+        return call(e, value) && take_integer(e, value, out);
+      }
+    }
+  }
+
+  bool call(const AttributeExpression& e, Value& out) {
+    const auto& arguments = e.arguments;
+    switch (e.function) {
+      case ValueFunction::kAnd:
+      case ValueFunction::kOr:
+      case ValueFunction::kNot:
+      case ValueFunction::kEqual:
+      case ValueFunction::kNotEqual: {
+        std::int64_t truth = 0;
+        if (!integer_call(e, truth)) return false;
+        set_integer(out, truth);
+        return true;
+      }
+      case ValueFunction::kIf: {
+        std::int64_t truth = 0;
+        return integer(arguments[0], truth) && run(arguments[truth != 0 ? 1 : 2], out);
       }
       case ValueFunction::kShape:
       case ValueFunction::kList: {
-        Words words{};
+        Words words;
         if (arguments.size() > words.size()) return fail(e, kTooLong);
         for (std::size_t i = 0; i < arguments.size(); ++i) {
           if (!integer(arguments[i], words[i])) return false;
@@ -194,15 +251,23 @@ class Evaluator {
       }
       case ValueFunction::kConcat:
         return concat(e, out);
-      case ValueFunction::kAccessor:
-        return access(e, out);
-      default:
-        return sequences(e, out);
+      case ValueFunction::kAccessor: {
+        Accessed accessed;
+        if (!access_arguments(e, accessed)) return false;
+        out = access(e, accessed);
+        return true;
+      }
+      default: {
+        if (!is_arithmetic(e.function)) return sequences(e, out);
+        std::int64_t result = 0;
+        if (!arithmetic(e, result)) return false;
+        set_integer(out, result);
+        return true;
+      }
     }
   }
 
-  bool integers(const AttributeExpression& e, Value& out) {
-    std::int64_t result = 0;
+  bool arithmetic(const AttributeExpression& e, std::int64_t& result) {
     if (!integer(e.arguments[0], result)) return false;
     if (e.arguments.size() == 1) {  // only (- x)
       if (__builtin_sub_overflow(std::int64_t{0}, result, &result)) return fail(e, kOverflow);
@@ -214,12 +279,11 @@ class Evaluator {
       if (const char* reason = integer_function(e.function, result, next, combined)) return fail(e, reason);
       result = combined;
     }
-    out = Value::integer(result);
     return true;
   }
 
   bool concat(const AttributeExpression& e, Value& out) {
-    Words words{};
+    Words words;
     std::size_t count = 0;
     ValueKind kind = ValueKind::kShape;
     for (std::size_t i = 0; i < e.arguments.size(); ++i) {
@@ -237,20 +301,22 @@ class Evaluator {
     return true;
   }
 
-  bool access(const AttributeExpression& e, Value& out) {
-    std::array<Value, kMaxAccessorArguments> arguments;
+  bool access_arguments(const AttributeExpression& e, Accessed& arguments) {
     CHECK(e.arguments.size() <= arguments.size());
     for (std::size_t i = 0; i < e.arguments.size(); ++i) {
       if (!run(e.arguments[i], arguments[i])) return false;
     }
+    return true;
+  }
+
+  [[nodiscard]] Value access(const AttributeExpression& e, const Accessed& arguments) const {
     try {
-      out = values_.language().access(e.accessor, values_.data(e.class_variable),
-                                      std::span(arguments).first(e.arguments.size()));
+      return values_.language().access(e.accessor, values_.data(e.class_variable),
+                                       std::span(arguments).first(e.arguments.size()));
     } catch (const Error& error) {
       if (error.where().line > 0) throw;
       throw Error(error.code(), error.message(), e.where);
     }
-    return true;
   }
 
   // Functions of one shape, list or access shape, then integers; and (access-shape s i).
@@ -280,19 +346,19 @@ class Evaluator {
         out = Value::shape(e.function == ValueFunction::kShapePart ? v.shape_dims() : v.item_dims());
         return true;
       case ValueFunction::kLength:
-        out = Value::integer(v.size);
+        set_integer(out, v.size);
         return true;
       case ValueFunction::kProduct: {
         std::int64_t product = 1;
         for (const std::int64_t dim : v.dims()) {
           if (__builtin_mul_overflow(product, dim, &product)) return fail(e, kOverflow);
         }
-        out = Value::integer(product);
+        set_integer(out, product);
         return true;
       }
       case ValueFunction::kAt:
         if (!inside(n[0], v.size)) return fail(e, kIndex);
-        out = Value::integer(words[n[0]]);
+        set_integer(out, words[n[0]]);
         return true;
       case ValueFunction::kWithAt:
         if (!inside(n[0], v.size)) return fail(e, kIndex);
@@ -325,7 +391,6 @@ class Evaluator {
       default:
         CHECK(false);
     }
-    std::fill(words + v.size, v.words.end(), 0);
     out = v;
     return true;
   }
@@ -362,8 +427,8 @@ Value evaluate(const AttributeExpression& expression, const MatchValues& values)
 bool holds(const AttributeExpression& condition, const MatchValues& values) {
   try {
     Evaluator evaluator(values);
-    Value out;
-    return evaluator.run(condition, out) && out.kind == ValueKind::kInt && out.as_int() != 0;
+    std::int64_t truth = 0;
+    return evaluator.integer(condition, truth) && truth != 0;
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kInput) throw;
     return false;
