@@ -12,18 +12,13 @@
 namespace tessera {
 namespace {
 
-// First every class's height, then the hashes of the rows that are no higher than their class, a height a step, then
-// the sum. Heights fall from infinity to their one fixpoint in whatever order rows are looked at, so they are found by
-// going over all rows as they lie in memory, against a column small enough for a cache; only when few classes change
-// any more are these classes' parents looked at instead. `Height`: as few bytes as heights need.
-template <class Height>
-class LowestTerms {
+// Every class's name, the hash of its lowest term, by class id; and their sum over all e-nodes.
+class TermNames {
  public:
-  explicit LowestTerms(Partition& partition)
+  explicit TermNames(Partition& partition)
       : partition_(partition),
         graph_(partition.graph),
         threads_(static_cast<std::size_t>(partition.workers.threads())),
-        height_(graph_.classes.bound(), kInfinite),
         changed_(threads_) {
     const SymbolTable& symbols = graph_.symbols();
     for (std::uint32_t s = 0; s < symbols.size(); ++s)
@@ -33,28 +28,7 @@ class LowestTerms {
       if (const Block block = ids.block(n); block.count != 0) blocks_.push_back(block);
   }
 
-  // Collective. False on all ranks if Height is too small.
-  bool run() {
-    partition_.exchange.enter_phase(graph_.iteration, "digest");
-    find_heights();
-    std::array<std::uint64_t, 2> most = {too_high_.load() ? 1U : 0U, 0};
-    for (const Height height : height_)
-      if (height != kInfinite) most[1] = std::max<std::uint64_t>(most[1], height);
-    if (!partition_.alone()) partition_.exchange.all_reduce(most, Reduction::kMax);
-    if (most[0] != 0) return false;
-    const std::size_t levels = static_cast<std::size_t>(most[1]) + 1;
-    sort_rows(levels);
-    height_ = {};
-    hash_.assign(graph_.classes.bound(), kUnknown);
-    Outbox news(partition_.ranks());
-    for (std::size_t level = 0; level < levels; ++level) {
-      name_level(level);
-      if (!partition_.alone()) exchange_names(news);
-    }
-    return true;
-  }
-
-  // Collective, after run().
+  // Collective, after all classes are named.
   [[nodiscard]] std::string sum() {
     std::vector<DigestSum> sums(threads_);
     over_blocks([&](std::size_t task, const Block& block) {
@@ -73,21 +47,12 @@ class LowestTerms {
     return all.text();
   }
 
- private:
-  static constexpr Height kInfinite = std::numeric_limits<Height>::max();
+ protected:
   static constexpr std::uint64_t kUnknown = 0;
   static constexpr std::size_t kFewRows = 4096;  // fewer are not worth a second thread
   static constexpr std::size_t kGroup = 32;      // rows whose cache misses overlap
 
   using Block = ShardedIds::Block;
-  struct HeightOf {
-    GlobalId cls;
-    std::uint64_t height;
-  };
-  struct NameOf {
-    GlobalId cls;
-    std::uint64_t hash;
-  };
 
   // visit(task, i) for all i below `count`; tasks advance together.
   template <class Visit>
@@ -108,7 +73,72 @@ class LowestTerms {
   }
   [[nodiscard]] std::uint32_t arity(RowId row) const { return arity_[graph_.nodes[row].symbol.value]; }
 
-  // --- heights ---
+  // The least wins; whether the class had none.
+  bool propose(std::uint32_t cls, std::uint64_t hash) {
+    const std::atomic_ref of_class(hash_[cls]);
+    std::uint64_t known = of_class.load(std::memory_order_relaxed);
+    while (known == kUnknown || hash < known)
+      if (of_class.compare_exchange_weak(known, hash, std::memory_order_relaxed)) return known == kUnknown;
+    return false;
+  }
+
+  // Ahead of row_hash(). Always inlined, or the compiler takes it for pure and drops it.
+  [[gnu::always_inline]] void prefetch_hashes(RowId row) const {
+    const Row& r = graph_.nodes[row];
+    __builtin_prefetch(&hash_[r.class_id]);
+    if (arity(row) > NodeTable::kInlineArity) return;
+    for (std::uint32_t k = 0; k < arity(row); ++k) __builtin_prefetch(&hash_[r.kids[k]]);
+  }
+  [[nodiscard]] std::uint64_t row_hash(RowId row) const {
+    const std::uint32_t kids = arity(row);
+    std::uint64_t hash = graph_.symbols().hash(graph_.nodes[row].symbol);
+    for (std::uint32_t k = 0; k < kids; ++k) hash = hash_combine(hash, hash_[graph_.nodes.kid(row, kids, k)]);
+    return hash | 1;  // never kUnknown
+  }
+
+  // What the tasks have noted, which are free for more then.
+  void take_changed(std::vector<ClassId>& classes) {
+    for (std::vector<ClassId>& of_task : changed_) {
+      classes.insert(classes.end(), of_task.begin(), of_task.end());
+      of_task.clear();
+    }
+  }
+
+  Partition& partition_;
+  const EGraph& graph_;
+  std::size_t threads_;
+  std::vector<std::uint8_t> arity_;            // by symbol
+  std::vector<Block> blocks_;                  // all rows, in the order of ids
+  std::vector<std::uint64_t> hash_;            // by class id
+  std::vector<std::vector<ClassId>> changed_;  // by task
+};
+
+// On a rank alone: first every class's height, then the hashes of the rows that are no higher than their class, a
+// height a step. Heights fall from infinity to their one fixpoint in whatever order rows are looked at, so they are
+// found by going over all rows as they lie in memory, against a column small enough for a cache; only when few classes
+// change any more are these classes' parents looked at instead. `Height`: as few bytes as heights need.
+template <class Height>
+class NamesByHeight : public TermNames {
+ public:
+  explicit NamesByHeight(Partition& partition) : TermNames(partition), height_(graph_.classes.bound(), kInfinite) {}
+
+  // False if Height is too small.
+  bool run() {
+    find_heights();
+    if (too_high_.load()) return false;
+    std::size_t levels = 1;
+    for (const Height height : height_)
+      if (height != kInfinite) levels = std::max(levels, static_cast<std::size_t>(height) + 1);
+    sort_rows(levels);
+    height_ = {};
+    hash_.assign(graph_.classes.bound(), kUnknown);
+    for (std::size_t level = 0; level < levels; ++level) name_level(level);
+    return true;
+  }
+
+ private:
+  static constexpr Height kInfinite = std::numeric_limits<Height>::max();
+
   [[nodiscard]] Height height(std::uint32_t cls) {
     return std::atomic_ref(height_[cls]).load(std::memory_order_relaxed);
   }
@@ -143,17 +173,14 @@ class LowestTerms {
     return height != kInfinite;
   }
 
-  void add_changed(std::vector<ClassId>& classes) const {
-    for (const std::vector<ClassId>& of_task : changed_) classes.insert(classes.end(), of_task.begin(), of_task.end());
-  }
-  // To the fixpoint on this rank, from what changed_ holds. What falls meanwhile is added to `fallen`, if given.
-  void settle_heights(std::vector<ClassId>* fallen) {
+  // To the fixpoint.
+  void find_heights() {
+    look_at_all();
     std::vector<ClassId> changed;
     for (;;) {
       changed.clear();
-      add_changed(changed);
+      take_changed(changed);
       if (changed.empty()) return;
-      for (std::vector<ClassId>& of_task : changed_) of_task.clear();
       if (changed.size() > blocks_.size() << (ShardedIds::kBlockBits - 5)) {
         look_at_all();
       } else {
@@ -163,7 +190,6 @@ class LowestTerms {
             graph_.for_each_parent(changed[i], [&](RowId row, std::uint32_t) { (void)look_at(task, row); });
         });
       }
-      if (fallen != nullptr) add_changed(*fallen);
     }
   }
   // Children mostly come before their parents, but among blocks of several shards that were filled at one time, in any
@@ -185,56 +211,6 @@ class LowestTerms {
     });
   }
 
-  void find_heights() {
-    look_at_all();
-    if (partition_.alone()) {
-      settle_heights(nullptr);
-      return;
-    }
-    std::vector<ClassId> fallen;  // of which other ranks have not been told
-    add_changed(fallen);
-    Outbox news(partition_.ranks());
-    std::uint64_t busy = 1;
-    while (busy != 0) {
-      settle_heights(&fallen);
-      sort_unique(fallen);
-      std::vector<ClassId> owned;
-      for (const ClassId cls : fallen) {
-        if (partition_.is_ghost(cls))
-          partition_.outbox.put(partition_.global(cls).home(), HeightOf{partition_.global(cls), height_[cls.value]});
-        else
-          owned.push_back(cls);
-      }
-      fallen.clear();
-      superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
-        while (!reader.done()) {
-          const auto told = reader.take<HeightOf>();
-          if (take_height(told.cls.index(), told.height)) owned.push_back(told.cls.index());
-        }
-      });
-      sort_unique(owned);
-      for (const ClassId cls : owned) {
-        const HeightOf height{GlobalId(partition_.rank(), cls), height_[cls.value]};
-        partition_.subscribers.for_each(cls, [&](const Subscriber& s) { news.put(static_cast<int>(s.rank), height); });
-      }
-      superstep(partition_.exchange, news, partition_.inbox, [&](int, MessageReader& reader) {
-        while (!reader.done()) {
-          const auto told = reader.take<HeightOf>();
-          (void)take_height(partition_.find_local(told.cls), told.height);
-        }
-      });
-      busy = changed_[0].empty() ? 0 : 1;
-      partition_.exchange.all_reduce(std::span(&busy, 1), Reduction::kMax);
-    }
-  }
-  // Told by another rank; what follows from it here is still to be found.
-  bool take_height(ClassId cls, std::uint64_t height) {
-    if (!lower(cls.value, static_cast<Height>(height))) return false;
-    changed_[0].push_back(cls);
-    return true;
-  }
-
-  // --- hashes ---
   // The rows that may be their classes' lowest terms, by height.
   void sort_rows(std::size_t levels) {
     const std::size_t parts = blocks_.size() > 4 ? threads_ * 4 : 1;
@@ -263,7 +239,7 @@ class LowestTerms {
     const std::span<const RowId> rows =
         std::span<const RowId>(lowest_).subspan(level_begin_[level], level_begin_[level + 1] - level_begin_[level]);
     constexpr std::size_t kPart = 1024;
-    share((rows.size() + kPart - 1) / kPart, rows.size() >= kFewRows, [&](std::size_t task, std::size_t part) {
+    share((rows.size() + kPart - 1) / kPart, rows.size() >= kFewRows, [&](std::size_t, std::size_t part) {
       const std::span<const RowId> mine = rows.subspan(part * kPart, std::min(kPart, rows.size() - part * kPart));
       for (std::size_t begin = 0; begin < mine.size(); begin += kGroup) {
         const std::span<const RowId> group = mine.subspan(begin, std::min(kGroup, mine.size() - begin));
@@ -271,75 +247,133 @@ class LowestTerms {
         for (const RowId row : group) prefetch_hashes(row);
         for (const RowId row : group) {
           const std::uint32_t cls = graph_.nodes[row].class_id;
-          if (propose(cls, row_hash(row)) && !partition_.alone()) changed_[task].push_back(ClassId(cls));
+          (void)propose(cls, row_hash(row));
         }
       }
     });
   }
 
-  // The least wins; whether the class had none.
-  bool propose(std::uint32_t cls, std::uint64_t hash) {
-    const std::atomic_ref of_class(hash_[cls]);
-    std::uint64_t known = of_class.load(std::memory_order_relaxed);
-    while (known == kUnknown || hash < known)
-      if (of_class.compare_exchange_weak(known, hash, std::memory_order_relaxed)) return known == kUnknown;
-    return false;
+  std::vector<Height> height_;  // by class id
+  std::atomic<bool> too_high_{false};
+  std::vector<RowId> lowest_;  // level by level
+  std::vector<std::size_t> level_begin_;
+};
+
+// Among ranks: a height a step. The parents of the classes named in the last step are looked at; those all of whose
+// children have names name their class, unless it had one before. Each child position is looked at once, and of each
+// class that a rank shares, one name travels each way.
+class NamesByLevel : public TermNames {
+ public:
+  explicit NamesByLevel(Partition& partition) : TermNames(partition), news_(partition.ranks()) {}
+
+  // Collective.
+  void run() {
+    hash_.assign(graph_.classes.bound(), kUnknown);
+    named_.assign(graph_.classes.bound(), 0);
+    over_blocks([&](std::size_t task, const Block& block) {
+      over_rows(block, [&](RowId row) {
+        if (arity(row) == 0) name(task, row);
+      });
+    });
+    for (;;) {
+      std::vector<ClassId> fresh = agree();
+      std::uint64_t busy = fresh.empty() ? 0 : 1;
+      partition_.exchange.all_reduce(std::span(&busy, 1), Reduction::kMax);
+      if (busy == 0) return;
+      for (const ClassId cls : fresh) named_[cls.value] = 1;
+      share((fresh.size() + kGroup - 1) / kGroup, fresh.size() > kFewRows / 4, [&](std::size_t task, std::size_t part) {
+        look_at_parents(task, std::span<const ClassId>(fresh)
+                                  .subspan(part * kGroup)
+                                  .first(std::min(kGroup, fresh.size() - part * kGroup)));
+      });
+    }
   }
 
-  void exchange_names(Outbox& news) {
-    std::vector<ClassId> owned;
-    for (std::vector<ClassId>& of_task : changed_) {
-      for (const ClassId cls : of_task) {
-        if (partition_.is_ghost(cls))
-          partition_.outbox.put(partition_.global(cls).home(), NameOf{partition_.global(cls), hash_[cls.value]});
-        else
-          owned.push_back(cls);
+ private:
+  struct NameOf {
+    GlobalId cls;
+    std::uint64_t hash;
+  };
+
+  void name(std::size_t task, RowId row) {
+    const std::uint32_t cls = graph_.nodes[row].class_id;
+    if (propose(cls, row_hash(row))) changed_[task].push_back(ClassId(cls));
+  }
+
+  // Their lists side by side, an entry of each in turn.
+  void look_at_parents(std::size_t task, std::span<const ClassId> classes) {
+    std::array<Edge, kGroup> edges;
+    std::size_t count = 0;
+    for (const ClassId cls : classes) graph_.classes.prefetch(cls.value);
+    const auto keep = [&](Edge edge) {
+      if (edge.is_end()) return;
+      graph_.nodes.prefetch_edge(edge);
+      edges[count++] = edge;
+    };
+    for (const ClassId cls : classes) keep(graph_.first_parent(cls));
+    while (count != 0) {
+      for (std::size_t i = 0; i < count; ++i) {
+        const RowId row = graph_.nodes.edge_row(edges[i]);
+        if (graph_.nodes.is_live(row)) prefetch_named(row);
       }
-      of_task.clear();
+      for (std::size_t i = 0, left = std::exchange(count, 0); i < left; ++i) {
+        const Edge edge = edges[i];
+        keep(graph_.nodes.next(edge));
+        const RowId row = graph_.nodes.edge_row(edge);
+        if (graph_.nodes.is_live(row) && is_next(row)) name(task, row);
+      }
+    }
+  }
+  // Always inlined, or the compiler takes it for pure and drops it.
+  [[gnu::always_inline]] void prefetch_named(RowId row) const {
+    const Row& r = graph_.nodes[row];
+    __builtin_prefetch(&named_[r.class_id]);
+    if (arity(row) > NodeTable::kInlineArity) return;
+    for (std::uint32_t k = 0; k < arity(row); ++k) __builtin_prefetch(&named_[r.kids[k]]);
+  }
+  // Whether it gives its class a name, which it had not in earlier steps.
+  [[nodiscard]] bool is_next(RowId row) const {
+    if (named_[graph_.nodes[row].class_id] != 0) return false;
+    const std::uint32_t kids = arity(row);
+    for (std::uint32_t k = 0; k < kids; ++k)
+      if (named_[graph_.nodes.kid(row, kids, k)] == 0) return false;
+    return true;
+  }
+
+  // Collective: the least of all ranks' names of this step, at each rank that has the class. These classes.
+  [[nodiscard]] std::vector<ClassId> agree() {
+    std::vector<ClassId> proposed;
+    take_changed(proposed);
+    std::vector<ClassId> fresh;
+    for (const ClassId cls : proposed) {
+      if (partition_.is_ghost(cls))
+        partition_.outbox.put(partition_.global(cls).home(), NameOf{partition_.global(cls), hash_[cls.value]});
+      else
+        fresh.push_back(cls);
     }
     superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int, MessageReader& reader) {
       while (!reader.done()) {
         const auto told = reader.take<NameOf>();
-        if (propose(told.cls.index().value, told.hash)) owned.push_back(told.cls.index());
+        if (propose(told.cls.index().value, told.hash)) fresh.push_back(told.cls.index());
       }
     });
-    for (const ClassId cls : owned) {
+    for (const ClassId cls : fresh) {
       const NameOf name{GlobalId(partition_.rank(), cls), hash_[cls.value]};
-      partition_.subscribers.for_each(cls, [&](const Subscriber& s) { news.put(static_cast<int>(s.rank), name); });
+      partition_.subscribers.for_each(cls, [&](const Subscriber& s) { news_.put(static_cast<int>(s.rank), name); });
     }
-    superstep(partition_.exchange, news, partition_.inbox, [&](int, MessageReader& reader) {
+    superstep(partition_.exchange, news_, partition_.inbox, [&](int, MessageReader& reader) {
       while (!reader.done()) {
         const auto told = reader.take<NameOf>();
-        hash_[partition_.find_local(told.cls).value] = told.hash;
+        const ClassId cls = partition_.find_local(told.cls);
+        hash_[cls.value] = told.hash;
+        fresh.push_back(cls);
       }
     });
+    return fresh;
   }
 
-  // Ahead of row_hash(). Always inlined, or the compiler takes it for pure and drops it.
-  [[gnu::always_inline]] void prefetch_hashes(RowId row) const {
-    const Row& r = graph_.nodes[row];
-    __builtin_prefetch(&hash_[r.class_id]);
-    if (arity(row) > NodeTable::kInlineArity) return;
-    for (std::uint32_t k = 0; k < arity(row); ++k) __builtin_prefetch(&hash_[r.kids[k]]);
-  }
-  [[nodiscard]] std::uint64_t row_hash(RowId row) const {
-    const std::uint32_t kids = arity(row);
-    std::uint64_t hash = graph_.symbols().hash(graph_.nodes[row].symbol);
-    for (std::uint32_t k = 0; k < kids; ++k) hash = hash_combine(hash, hash_[graph_.nodes.kid(row, kids, k)]);
-    return hash | 1;  // never kUnknown
-  }
-
-  Partition& partition_;
-  const EGraph& graph_;
-  std::size_t threads_;
-  std::vector<std::uint8_t> arity_;  // by symbol
-  std::vector<Block> blocks_;        // all rows, in the order of ids
-  std::vector<Height> height_;       // by class id
-  std::atomic<bool> too_high_{false};
-  std::vector<std::vector<ClassId>> changed_;  // by task
-  std::vector<RowId> lowest_;                  // level by level
-  std::vector<std::size_t> level_begin_;
-  std::vector<std::uint64_t> hash_;  // by class id
+  Outbox news_;
+  std::vector<std::uint8_t> named_;  // by class id: whether it got its name in an earlier step
 };
 static_assert(kMaxArity <= std::numeric_limits<std::uint8_t>::max());
 
@@ -354,13 +388,19 @@ std::string DigestSum::text() const {
 }
 
 std::string digest(Partition& partition) {
-  {
-    LowestTerms<std::uint8_t> terms(partition);
-    if (terms.run()) return terms.sum();
+  partition.exchange.enter_phase(partition.graph.iteration, "digest");
+  if (!partition.alone()) {
+    NamesByLevel names(partition);
+    names.run();
+    return names.sum();
   }
-  LowestTerms<std::uint32_t> terms(partition);
-  CHECK(terms.run());
-  return terms.sum();
+  {
+    NamesByHeight<std::uint8_t> names(partition);
+    if (names.run()) return names.sum();
+  }
+  NamesByHeight<std::uint32_t> names(partition);
+  CHECK(names.run());
+  return names.sum();
 }
 
 }  // namespace tessera

@@ -17,8 +17,8 @@ namespace tessera {
 
 struct SearchState;
 
-// Collective; 32 hexadecimal digits, the same on every rank. By all threads of each rank; between ranks, rounds until
-// all heights are known (once for each time that a lowest term leaves a rank), then one for each height.
+// Collective; 32 hexadecimal digits, the same on every rank. By all threads of each rank; between ranks, a round of two
+// supersteps and a reduction for each height.
 [[nodiscard]] std::string digest(Partition& partition);
 
 // The same of a state whose share is the whole: on one rank, by itself.
