@@ -159,6 +159,8 @@ class Matcher {
   void enter(std::uint32_t index, bool again);
   [[nodiscard]] bool is_hopeless(const MatchWalk& walk) const;
   void walk_here(const MatchWalk& walk, std::uint32_t index, bool again);  // this rank's rows
+  void prefetch_class(std::uint64_t list_and_row) const;
+  void prefetch_list(Step::Kind kind, std::uint64_t list_and_row) const;
   void walk_list(const MatchWalk& walk, std::uint32_t index);
   void keep(const MatchWalk& walk, std::uint32_t index, KeptList& kept);
   void add_fitting(const MatchWalk& walk, RowId row, const Row& r, std::uint32_t position, FittingRows& rows) const;
