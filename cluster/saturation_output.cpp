@@ -38,7 +38,9 @@ void SaturationOutput::finish(Search& search, std::optional<StopReason> reason) 
   report.search_seconds = search_seconds - read_seconds_;
   add_phase(report, "read", read_seconds_);
   record_search(search, search_seconds, report);
+  const double before = elapsed();
   report.digest = digest(search.partition());
+  add_phase(report, "digest", elapsed() - before);
   report.stop_reason = reason ? stop_reason_name(*reason) : "nothing to run";
   report.saturated = reason == StopReason::kSaturated;
   const std::string plans = options_.explain_plan ? search.explain_plan() : std::string();
