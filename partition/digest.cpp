@@ -5,9 +5,7 @@
 #include <atomic>
 #include <cstdio>
 #include <limits>
-#include <numeric>
-
-#include "engine/base/sorted.hpp"
+#include <utility>
 
 namespace tessera {
 namespace {
