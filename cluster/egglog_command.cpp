@@ -58,7 +58,7 @@ class EgglogRun {
     }
     if (!is_finished_) keeper_.finish(last_stop_.value_or(StopReason::kSaturated));
     return with_snapshots_closed(keeper_, [&] {
-      output_.finish(search_, last_stop_);
+      output_.finish(search_, last_stop_, keeper_.seconds());
       return kExitDone;
     });
   }

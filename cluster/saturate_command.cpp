@@ -76,7 +76,7 @@ int run_saturate(const Options& options, const Resources& resources, Exchange& e
   keeper.finish(reason);
   if (reason == StopReason::kInterrupted) return kExitRequeue;
   return with_snapshots_closed(keeper, [&] {
-    output.finish(*search, reason);
+    output.finish(*search, reason, keeper.seconds());
     keeper.let_go();
     search.reset();
     return kExitDone;

@@ -1,5 +1,6 @@
 #include "cluster/saturation_output.hpp"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "cluster/search_record.hpp"
@@ -31,12 +32,13 @@ void SaturationOutput::iteration_done(const Search& search, const IterationRecor
   progress_.iteration_done(state);
 }
 
-void SaturationOutput::finish(Search& search, std::optional<StopReason> reason) {
+void SaturationOutput::finish(Search& search, std::optional<StopReason> reason, double snapshot_seconds) {
   progress_.finish();
   const double search_seconds = elapsed();
   Report report;
-  report.search_seconds = search_seconds - read_seconds_;
+  report.search_seconds = std::max(0.0, search_seconds - read_seconds_ - snapshot_seconds);
   add_phase(report, "read", read_seconds_);
+  if (!options_.snapshot.empty()) add_phase(report, "snapshot", snapshot_seconds);
   record_search(search, search_seconds, report);
   const double before = elapsed();
   report.digest = digest(search.partition());

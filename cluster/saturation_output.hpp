@@ -31,8 +31,9 @@ class SaturationOutput {
   // The e-graph before the first iteration.
   void started(const Search& search);
   void iteration_done(const Search& search, const IterationRecord& record);
-  // Collective. `reason`: why the last run ended; none: there was no run.
-  void finish(Search& search, std::optional<StopReason> reason);
+  // Collective. `reason`: why the last run ended; none: there was no run. `snapshot_seconds`: for which the search has
+  // waited for its snapshots.
+  void finish(Search& search, std::optional<StopReason> reason, double snapshot_seconds);
 
  private:
   [[nodiscard]] double elapsed() const;

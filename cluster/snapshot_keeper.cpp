@@ -224,36 +224,37 @@ void SnapshotKeeper::within_iteration() {
 }
 
 // The copy is made while snapshots before it may still be on their way, unless memory is short: a copy is far smaller
-// than what it is of. Of a search at rest, a rank alone has its e-nodes written without one.
+// than what it is of. Of a search at rest, e-nodes are written without one.
 void SnapshotKeeper::take(bool at_rest) {
   const std::uint32_t iteration = search_->partition().graph.iteration;
   if (newest() == iteration) return;
   RunStatus::of_process().enter(iteration, "snapshot");
   const std::uint64_t used = resident_bytes();
   const std::uint64_t limit = resources_.memory_limit_bytes;
-  const bool is_short = limit > 0 && used + used / kLeastOfCopies > limit;
-  if (is_short) wait_for_memory();
+  std::uint64_t waits = limit > 0 && used + used / kLeastOfCopies > limit ? 1 : 0;
+  if (waits != 0) wait_for_memory();
   const std::size_t most_beside = saved_ ? kMostWriting - 1 : 0;  // the first is on disk before there is a second
   const std::string path = snapshot_path(options_.snapshot.string(), iteration);
   origin_.enodes = search_->enodes();
   origin_.eclasses = search_->eclasses();
   try {
-    bool waits = is_short;
-    if (at_rest && exchange_.size() == 1) {
+    if (at_rest) {
+      exchange_.all_reduce(std::span(&waits, 1), Reduction::kMax);
       auto late = std::make_unique<LateExport>(*search_, roots_);
       finish_writing(most_beside);
       tried_ = iteration;
       writing_.emplace_back(iteration, path, origin_, std::move(late),
-                            progress_ ? progress_() : std::vector<std::uint64_t>());
+                            progress_ ? progress_() : std::vector<std::uint64_t>(), exchange_,
+                            resources_.snapshot_access);
     } else {
       SearchState state = export_state(*search_, roots_);
       if (progress_) state.progress = progress_();
       finish_writing(most_beside);
       tried_ = iteration;
-      waits = !fits_beside_search(copied_bytes(state.share));
+      waits = fits_beside_search(copied_bytes(state.share)) ? 0 : 1;
       writing_.emplace_back(iteration, path, origin_, std::move(state), exchange_, resources_.snapshot_access);
     }
-    if (waits) finish_writing(0);
+    if (waits != 0) finish_writing(0);
     last_ = Clock::now();
   } catch (const Error& error) {
     tried_ = iteration;
@@ -367,7 +368,8 @@ void SnapshotKeeper::let_go() {
   writing_.back().write.wait_for_graph();
   if (exchange_.size() == 1) return;
   finish_writing(1);
-  if (!writing_.front().write.seals()) step();  // once all have written their blocks, rank 0 seals it
+  // Once all have written their blocks, rank 0 seals it.
+  while (!writing_.empty() && !writing_.front().write.seals()) step();
 }
 
 void SnapshotKeeper::close() {

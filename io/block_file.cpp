@@ -133,21 +133,39 @@ std::byte* BlockStream::room(std::size_t bytes) {
 
 void BlockStream::make_room(std::size_t bytes) {
   constexpr std::size_t kAtOnce = 16 * kChecksumBlock;  // smaller ones wait for the disk more often
-  const std::size_t whole = held_ / kChecksumBlock * kChecksumBlock;
-  if (whole != 0) write(whole);
+  hand_over();
   if (held_ + bytes <= buffer_.bytes()) return;
   PageBuffer larger(std::max(kAtOnce, held_ + bytes));
   if (held_ != 0) std::memcpy(larger.get(), buffer_.get(), held_);
   buffer_ = std::move(larger);
 }
 
-void BlockStream::write(std::size_t bytes) {
-  const std::span<const std::byte> blocks(buffer_.get(), bytes);
+void BlockStream::hand_over() {
+  if (const std::size_t within = begin_ % kChecksumBlock; within != 0) {
+    const std::size_t head = kChecksumBlock - within;
+    if (held_ < head) return;
+    keep_(begin_, {buffer_.get(), head});
+    drop(head);
+  }
+  const std::size_t whole = held_ / kChecksumBlock * kChecksumBlock;
+  if (whole == 0) return;
+  const std::span<const std::byte> blocks(buffer_.get(), whole);
   checksum_ += blocks_checksum(blocks, begin_ / kChecksumBlock);
   file_.write(blocks, offset_ + begin_);
+  drop(whole);
+}
+
+// Blocks begin with the buffer, whose pages can be written from where they are.
+void BlockStream::drop(std::size_t bytes) {
   begin_ += bytes;
   held_ -= bytes;
   if (held_ != 0) std::memmove(buffer_.get(), buffer_.get() + bytes, held_);
+}
+
+void BlockStream::end() {
+  hand_over();
+  if (held_ != 0) keep_(begin_, {buffer_.get(), held_});
+  drop(held_);
 }
 
 void flush_folder(const std::string& file) {

@@ -7,10 +7,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 
 namespace tessera {
 
@@ -70,27 +72,33 @@ class BlockFile {
   std::thread flusher_;
 };
 
-// A dataset that is written as it comes, several of the seal's blocks at once.
+// A rank's part of a dataset that is written as it comes, several of the seal's blocks at once.
 class BlockStream {
  public:
-  // `offset`: of the dataset in the file. `checksum`: what is written is added (io/snapshot_seal.hpp).
-  BlockStream(BlockFile& file, std::uint64_t offset, std::uint64_t& checksum)
-      : file_(file), offset_(offset), checksum_(checksum) {}
+  // Is handed the bytes before the first whole block and after the last (if any), with where they begin.
+  using Keep = std::function<void(std::uint64_t begin, std::span<const std::byte> bytes)>;
+
+  // `offset`: of the dataset in the file. `begin`: where in the dataset the part begins. `checksum`: that of blocks
+  // that are written is added (io/snapshot_seal.hpp).
+  BlockStream(BlockFile& file, std::uint64_t offset, std::uint64_t begin, std::uint64_t& checksum, Keep keep)
+      : file_(file), offset_(offset), checksum_(checksum), keep_(std::move(keep)), begin_(begin) {}
 
   // Where the next so many bytes are to be put, before there is another call.
   std::byte* room(std::size_t bytes);
-  void end() { write(held_); }
+  void end();
 
  private:
   void make_room(std::size_t bytes);
-  void write(std::size_t bytes);  // the first of what is held
+  void hand_over();              // all that is held but the begin of a block
+  void drop(std::size_t bytes);  // the first of what is held
 
   BlockFile& file_;
   std::uint64_t offset_;
   std::uint64_t& checksum_;
+  Keep keep_;
   PageBuffer buffer_;
   std::size_t held_ = 0;
-  std::uint64_t begin_ = 0;  // of what is held
+  std::uint64_t begin_;  // of what is held
 };
 
 // What a folder holds is on disk: that of the file with this path.

@@ -29,28 +29,27 @@ void send_piece(Outbox& outbox, int to, const PieceHeader& header, std::span<con
 
 }  // namespace
 
-DealtBlocks deal_blocks(Exchange& exchange, std::span<const DatasetPart> parts) {
-  DealtBlocks dealt;
+BlockRun cut_into_blocks(std::size_t dataset, const DatasetPart& part, std::vector<BlockPiece>& pieces) {
+  const std::uint64_t end = part.begin + part.bytes.size();
+  const std::uint64_t first = std::min(end, (part.begin + kChecksumBlock - 1) / kChecksumBlock * kChecksumBlock);
+  const std::uint64_t last = std::max(first, end / kChecksumBlock * kChecksumBlock);
+  const auto add_piece = [&](std::uint64_t from, std::uint64_t to) {
+    if (from == to) return;
+    const std::span<const std::byte> bytes = part.bytes.subspan(from - part.begin, to - from);
+    pieces.push_back({dataset, from, part.total, {bytes.begin(), bytes.end()}});
+  };
+  add_piece(part.begin, first);
+  add_piece(last, end);
+  return {dataset, first / kChecksumBlock, part.bytes.subspan(first - part.begin, last - first)};
+}
+
+std::vector<JoinedBlock> join_pieces(Exchange& exchange, std::span<const BlockPiece> pieces) {
   Outbox outbox(exchange.size());
-  for (std::size_t d = 0; d < parts.size(); ++d) {
-    const DatasetPart& part = parts[d];
-    const std::uint64_t end = part.begin + part.bytes.size();
-    BlockRun own{d, 0, {}};
-    for (std::uint64_t at = part.begin; at < end;) {
-      const std::uint64_t block = at / kChecksumBlock;
-      const std::uint64_t stop = std::min(end, (block + 1) * kChecksumBlock);
-      const std::span<const std::byte> piece = part.bytes.subspan(at - part.begin, stop - at);
-      if (piece.size() == kChecksumBlock) {
-        if (own.bytes.empty()) own = {d, block, piece};
-        own.bytes = {own.bytes.data(), piece.data() + piece.size()};
-      } else {
-        const bool is_cut_off = (block + 1) * kChecksumBlock > part.total;
-        const int to = is_cut_off ? 0 : static_cast<int>(block % static_cast<std::uint64_t>(exchange.size()));
-        send_piece(outbox, to, {d, block, at - block * kChecksumBlock, piece.size()}, piece);
-      }
-      at = stop;
-    }
-    if (!own.bytes.empty()) dealt.runs.push_back(own);
+  for (const BlockPiece& piece : pieces) {
+    const std::uint64_t block = piece.begin / kChecksumBlock;
+    const bool is_cut_off = (block + 1) * kChecksumBlock > piece.total;
+    const int to = is_cut_off ? 0 : static_cast<int>(block % static_cast<std::uint64_t>(exchange.size()));
+    send_piece(outbox, to, {piece.dataset, block, piece.begin % kChecksumBlock, piece.bytes.size()}, piece.bytes);
   }
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::vector<std::byte>> joined;  // by dataset and block
   Inbox inbox;
@@ -65,11 +64,9 @@ DealtBlocks deal_blocks(Exchange& exchange, std::span<const DatasetPart> parts) 
       }
     }
   });
-  for (auto& [place, bytes] : joined) {
-    dealt.joined.push_back(std::move(bytes));
-    dealt.runs.push_back({place.first, place.second, std::span<const std::byte>(dealt.joined.back())});
-  }
-  return dealt;
+  std::vector<JoinedBlock> blocks;
+  for (auto& [place, bytes] : joined) blocks.push_back({place.first, place.second, std::move(bytes)});
+  return blocks;
 }
 
 }  // namespace tessera

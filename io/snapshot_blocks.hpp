@@ -27,13 +27,26 @@ struct BlockRun {
   std::span<const std::byte> bytes;  // only a dataset's last block may be short
 };
 
-struct DealtBlocks {
-  std::vector<BlockRun> runs;                  // this rank's, by dataset; what it has got from others at the end
-  std::vector<std::vector<std::byte>> joined;  // blocks that were put together here
+// What a rank holds of a block that is not all its own, or that its dataset's end cuts off.
+struct BlockPiece {
+  std::size_t dataset = 0;
+  std::uint64_t begin = 0;  // as DatasetPart's
+  std::uint64_t total = 0;
+  std::vector<std::byte> bytes;
 };
 
-// `parts`: one for each dataset, in the same order on every rank; the ranks' parts, in any order, make up the datasets,
-// and outlive the result. A block that is cut off by its dataset's end goes to rank 0. Collective: one superstep.
-[[nodiscard]] DealtBlocks deal_blocks(Exchange& exchange, std::span<const DatasetPart> parts);
+// A block that was put together.
+struct JoinedBlock {
+  std::size_t dataset = 0;
+  std::uint64_t block = 0;
+  std::vector<std::byte> bytes;
+};
+
+// The whole blocks of a part, which are this rank's, as a view of it; what else there is of it becomes pieces.
+[[nodiscard]] BlockRun cut_into_blocks(std::size_t dataset, const DatasetPart& part, std::vector<BlockPiece>& pieces);
+
+// What this rank has got to write of the blocks that the ranks' pieces make up; one that is cut off by its dataset's
+// end is rank 0's. Collective: one superstep.
+[[nodiscard]] std::vector<JoinedBlock> join_pieces(Exchange& exchange, std::span<const BlockPiece> pieces);
 
 }  // namespace tessera

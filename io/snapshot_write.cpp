@@ -36,27 +36,6 @@ class Stopwatch {
   Clock::time_point begin_ = Clock::now();
 };
 
-// The rows' columns side by side, until nobody wants them any more. `checksums`: by dataset.
-void write_rows(LateExport& rows, const SnapshotLayout& layout, std::vector<std::uint64_t>& checksums,
-                const std::atomic<bool>& given_up, BlockFile& file) {
-  std::vector<BlockStream> streams;
-  streams.reserve(kRowColumns);
-  for (const char* name : kRowDatasets) {
-    const auto dataset = std::ranges::find(layout.datasets, name, &SealedDataset::name);
-    streams.emplace_back(file, dataset->offset, checksums[static_cast<std::size_t>(dataset - layout.datasets.begin())]);
-  }
-  struct GivenUp {};
-  try {
-    rows.rows([&](RowColumn column, std::size_t bytes) {
-      if (given_up) throw GivenUp();
-      return streams[static_cast<std::size_t>(column)].room(bytes);
-    });
-  } catch (const GivenUp&) {
-    return;
-  }
-  for (BlockStream& stream : streams) stream.end();
-}
-
 }  // namespace
 
 SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, SearchState state,
@@ -69,29 +48,39 @@ SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& orig
   if (alone()) {
     stage_ = Stage::kSeal;
     launch([this, origin] { write_alone(origin); });
-    return;
+  } else {
+    begin_together(origin, access);
+    launch([this] {
+      write_blocks();
+      if (!given_up_) write_shared();
+    });
   }
-  try {
-    const Stopwatch watch(seconds_);
-    make_alike();
-    begin(origin, access);
-  } catch (...) {
-    if (leads()) ::unlink(temporary_.c_str());
-    throw;
-  }
-  launch([this] { write_blocks(); });
 }
 
 SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, std::unique_ptr<LateExport> late,
-                             std::vector<std::uint64_t> progress)
-    : path_(path), temporary_(path + ".tmp"), exchange_(own_), stage_(Stage::kSeal), late_(std::move(late)) {
+                             std::vector<std::uint64_t> progress, Exchange& exchange, const SnapshotAccess* access)
+    : path_(path),
+      temporary_(path + ".tmp"),
+      exchange_(exchange.size() == 1 ? own_ : exchange),
+      late_(std::move(late)) {
   reads_graph_ = true;
-  launch([this, origin, progress = std::move(progress)] {
+  const auto copy = [this](std::vector<std::uint64_t> with) {
     state_ = late_->all_but_rows();
-    state_.progress = progress;
+    state_.progress = std::move(with);
     held_bytes_ = copied_bytes(state_.share);
-    write_alone(origin);
-  });
+  };
+  if (alone()) {
+    stage_ = Stage::kSeal;
+    launch([this, copy, origin, progress = std::move(progress)] {
+      copy(progress);
+      write_alone(origin);
+    });
+  } else {
+    stage_ = Stage::kRows;
+    copy(std::move(progress));
+    begin_together(origin, access);
+    launch([this] { write_blocks(); });
+  }
 }
 
 SnapshotWrite::~SnapshotWrite() {
@@ -115,6 +104,18 @@ void SnapshotWrite::make_alike() {
   });
 }
 
+void SnapshotWrite::begin_together(const SnapshotOrigin& origin, const SnapshotAccess* access) {
+  const Stopwatch watch(seconds_);
+  try {
+    make_alike();
+    begin(origin, access);
+    if (!late_) joined_ = join_pieces(exchange_, pieces_);
+  } catch (...) {
+    if (leads()) ::unlink(temporary_.c_str());
+    throw;
+  }
+}
+
 void SnapshotWrite::begin(const SnapshotOrigin& origin, const SnapshotAccess* access) {
   on_all_ranks(exchange_, [&] {
     hdf5::prepare();
@@ -123,37 +124,42 @@ void SnapshotWrite::begin(const SnapshotOrigin& origin, const SnapshotAccess* ac
     state_.symbols = {};
   });
   layout_ = lay_out_snapshot(temporary_, header_.size(), symbols_.size(), state_, exchange_, access);
-  deal();
+  cut();
   kill_point("snapshot-begun", exchange_.rank());
 }
 
 void SnapshotWrite::write_alone(const SnapshotOrigin& origin) {
   begin(origin, nullptr);
   write_blocks();
+  if (given_up_) return;
+  joined_ = join_pieces(exchange_, pieces_);
+  write_shared();
   if (!given_up_) seal();
 }
 
-void SnapshotWrite::deal() {
-  std::vector<DatasetPart> parts;
+void SnapshotWrite::cut() {
+  checksums_.assign(layout_.datasets.size(), 0);
+  const auto add = [&](const DatasetPart& part, std::function<void()> give_back) {
+    runs_.push_back(cut_into_blocks(runs_.size(), part, pieces_));
+    part_begin_.push_back(part.begin);
+    give_back_column_.push_back(std::move(give_back));
+  };
   const auto add_text = [&](std::string& text) {
-    const std::uint64_t bytes = layout_.datasets[parts.size()].bytes;
+    const std::uint64_t bytes = layout_.datasets[runs_.size()].bytes;
     text.resize(bytes, '\0');  // HDF5 has no empty texts
-    parts.push_back({leads() ? std::as_bytes(std::span(text)) : std::span<const std::byte>{}, 0, bytes});
-    give_back_column_.emplace_back([&text] { std::string().swap(text); });
+    add({leads() ? std::as_bytes(std::span(text)) : std::span<const std::byte>{}, 0, bytes},
+        [&text] { std::string().swap(text); });
   };
   add_text(header_);
   add_text(symbols_);
   for_each_column(state_.share, [&](const char*, auto& column, const ShareRange& range, std::uint64_t total) {
     const std::uint64_t each = element_type(column).bytes;
-    parts.push_back({bytes_of(column), range.begin * each, total * each});
     const std::uint64_t bytes = memory_of(column);
-    give_back_column_.emplace_back([this, &column, bytes] {
+    add({bytes_of(column), range.begin * each, total * each}, [this, &column, bytes] {
       std::decay_t<decltype(column)>().swap(column);
       held_bytes_ -= bytes;
     });
   });
-  dealt_ = deal_blocks(exchange_, parts);
-  checksums_.assign(parts.size(), 0);
 }
 
 // Runs the work on a thread of its own, or here if the system has none to give.
@@ -200,40 +206,85 @@ void SnapshotWrite::wait_for_memory() const {
   for (std::uint64_t held = held_bytes_; held != 0; held = held_bytes_) held_bytes_.wait(held);
 }
 
+void SnapshotWrite::write_run(const BlockRun& run, BlockFile& file) {
+  PageBuffer buffer;
+  const std::uint64_t begin = layout_.datasets[run.dataset].offset + run.block * kChecksumBlock;
+  const std::size_t at_once = begins_with_page(run.bytes) ? kBytesACall : kChecksumBlock;
+  for (std::size_t done = 0; done < run.bytes.size() && !given_up_; done += at_once) {
+    std::span<const std::byte> bytes = run.bytes.subspan(done, std::min(at_once, run.bytes.size() - done));
+    if (!begins_with_page(bytes)) {
+      if (buffer.bytes() == 0) buffer = PageBuffer(kChecksumBlock);
+      bytes = buffer.copy(bytes);
+    }
+    checksums_[run.dataset] += blocks_checksum(bytes, run.block + done / kChecksumBlock);
+    file.write(bytes, begin + done);
+  }
+}
+
 void SnapshotWrite::write_blocks() {
   BlockFile file(temporary_);
   if (leads()) file.reserve(layout_.file_bytes);
   file.go_direct();
   if (alone()) file.flush_behind();
-  PageBuffer buffer(kChecksumBlock);
-  for (const BlockRun& run : dealt_.runs) {
+  for (const BlockRun& run : runs_) {
     kill_point("snapshot-column", exchange_.rank());
-    give_back_columns(run.dataset);  // runs are in the datasets' order, but for joined blocks, which are no columns
-    const std::uint64_t begin = layout_.datasets[run.dataset].offset + run.block * kChecksumBlock;
-    const std::size_t at_once = begins_with_page(run.bytes) ? kBytesACall : kChecksumBlock;
-    for (std::size_t done = 0; done < run.bytes.size() && !given_up_; done += at_once) {
-      std::span<const std::byte> bytes = run.bytes.subspan(done, std::min(at_once, run.bytes.size() - done));
-      if (!begins_with_page(bytes)) bytes = buffer.copy(bytes);
-      checksums_[run.dataset] += blocks_checksum(bytes, run.block + done / kChecksumBlock);
-      file.write(bytes, begin + done);
-    }
+    give_back_columns(run.dataset);
+    write_run(run, file);
   }
   give_back_columns(give_back_column_.size());
   if (late_) {
-    write_rows(*late_, layout_, checksums_, given_up_, file);
+    write_rows(file);
     leave_graph();
   }
   if (given_up_) return;
   file.end_flush_behind();
+  kill_point("snapshot-written", exchange_.rank());
+}
+
+// The rows' columns side by side, until nobody wants them any more.
+void SnapshotWrite::write_rows(BlockFile& file) {
+  std::vector<BlockStream> streams;
+  streams.reserve(kRowColumns);
+  for (const char* name : kRowDatasets) {
+    const auto found = std::ranges::find(layout_.datasets, name, &SealedDataset::name);
+    const auto dataset = static_cast<std::size_t>(found - layout_.datasets.begin());
+    const auto keep = [this, dataset](std::uint64_t begin, std::span<const std::byte> bytes) {
+      pieces_.push_back({dataset, begin, layout_.datasets[dataset].bytes, {bytes.begin(), bytes.end()}});
+    };
+    streams.emplace_back(file, found->offset, part_begin_[dataset], checksums_[dataset], keep);
+  }
+  struct GivenUp {};
+  try {
+    late_->rows([&](RowColumn column, std::size_t bytes) {
+      if (given_up_) throw GivenUp();
+      return streams[static_cast<std::size_t>(column)].room(bytes);
+    });
+  } catch (const GivenUp&) {
+    return;
+  }
+  for (BlockStream& stream : streams) stream.end();
+}
+
+// What this rank has got of the blocks that no rank had all of; then all that it has written is on disk.
+void SnapshotWrite::write_shared() {
+  pieces_ = {};
+  BlockFile file(temporary_);
+  file.go_direct();
+  for (const JoinedBlock& block : joined_) write_run({block.dataset, block.block, block.bytes}, file);
+  joined_ = {};
   kill_point("snapshot-flush", exchange_.rank());
   if (!leads()) file.flush();  // rank 0's go with the seal
-  kill_point("snapshot-written", exchange_.rank());
+  kill_point("snapshot-flushed", exchange_.rank());
 }
 
 void SnapshotWrite::step() {
   join();
   agree_on_failure(exchange_, failure_, static_cast<int>(ErrorCode::kResource));
-  if (stage_ == Stage::kBlocks) {
+  if (stage_ == Stage::kRows) {
+    joined_ = join_pieces(exchange_, pieces_);
+    stage_ = Stage::kBlocks;
+    launch([this] { write_shared(); });
+  } else if (stage_ == Stage::kBlocks) {
     exchange_.all_reduce(checksums_, Reduction::kSum);
     stage_ = Stage::kSeal;
     if (leads()) launch([this] { seal(); });

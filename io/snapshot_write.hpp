@@ -1,9 +1,10 @@
 // A snapshot on its way to disk, beside a search that goes on: what is to be written is a copy, and a thread of each
 // rank writes that rank's blocks (io/snapshot_blocks.hpp) into the empty form that HDF5 has made
-// (io/snapshot_layout.hpp). The threads of several ranks call neither MPI nor HDF5, which are the search's; ranks agree
-// only where the search lets them: when every rank's blocks are written, and all but rank 0's flushed, rank 0's thread
-// seals the file: temporary name, fsync, rename, fsync of the folder. A rank alone has nobody to agree with: its thread
-// does it all. A file appears under its name only when it is complete and on disk.
+// (io/snapshot_layout.hpp). The threads of several ranks call neither MPI nor HDF5, which are the search's; ranks meet
+// only where the search lets them: in front, where they hand each other the pieces of blocks that they share (of rows
+// that are no copy, when all are through with them), and when all blocks are written, and all but rank 0's flushed,
+// upon which rank 0's thread seals the file: temporary name, fsync, rename, fsync of the folder. A rank alone has
+// nobody to meet: its thread does it all. A file appears under its name only when it is complete and on disk.
 #pragma once
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "io/block_file.hpp"
 #include "io/snapshot.hpp"
 #include "io/snapshot_blocks.hpp"
 #include "io/snapshot_layout.hpp"
@@ -27,10 +29,11 @@ class SnapshotWrite {
   // the file system refuses, or else step() does; any failure leaves what stood at `path`, and nothing else.
   SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, SearchState state, Exchange& exchange,
                 const SnapshotAccess* access = nullptr);
-  // Of a rank alone whose search has ended: its thread takes what it writes from the e-graph itself, which must not
-  // change until wait_for_graph() returns, or all is given up. `progress`: SearchState::progress.
+  // Of a search that has ended, as above: the thread takes the e-nodes that it writes (and a rank alone all that it
+  // writes) from the e-graph itself, which must not change until wait_for_graph() returns, or all is given up.
+  // `progress`: SearchState::progress.
   SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, std::unique_ptr<LateExport> late,
-                std::vector<std::uint64_t> progress);
+                std::vector<std::uint64_t> progress, Exchange& exchange, const SnapshotAccess* access = nullptr);
   SnapshotWrite(const SnapshotWrite&) = delete;
   SnapshotWrite& operator=(const SnapshotWrite&) = delete;
   // Gives up what is not done. Not collective.
@@ -44,7 +47,7 @@ class SnapshotWrite {
   // Whether the snapshot is under its name; the same on every rank.
   [[nodiscard]] bool done() const { return stage_ == Stage::kDone; }
   // Whether all ranks' blocks are written; the same on every rank.
-  [[nodiscard]] bool seals() const { return stage_ != Stage::kBlocks; }
+  [[nodiscard]] bool seals() const { return stage_ >= Stage::kSeal; }
   // Collective. Step after step to the end.
   void finish();
 
@@ -58,17 +61,21 @@ class SnapshotWrite {
   [[nodiscard]] double seconds() const { return seconds_; }
 
  private:
-  enum class Stage : std::uint8_t { kBlocks, kSeal, kDone };
+  enum class Stage : std::uint8_t { kRows, kBlocks, kSeal, kDone };  // kRows: only of those that are no copy
 
   void make_alike();
+  void begin_together(const SnapshotOrigin& origin, const SnapshotAccess* access);
   void begin(const SnapshotOrigin& origin, const SnapshotAccess* access);
   void write_alone(const SnapshotOrigin& origin);
-  void deal();
+  void cut();
   void launch(std::function<void()> work);
   void join();
   void give_back_columns(std::size_t end);
   void leave_graph();
   void write_blocks();
+  void write_rows(BlockFile& file);
+  void write_shared();
+  void write_run(const BlockRun& run, BlockFile& file);
   void seal();
   [[nodiscard]] bool leads() const { return exchange_.rank() == 0; }
   [[nodiscard]] bool alone() const { return exchange_.size() == 1; }
@@ -84,7 +91,10 @@ class SnapshotWrite {
   std::string header_;  // rank 0
   std::string symbols_;
   SnapshotLayout layout_;
-  DealtBlocks dealt_;
+  std::vector<BlockRun> runs_;                           // by dataset, of what was copied
+  std::vector<std::uint64_t> part_begin_;                // by dataset: DatasetPart::begin
+  std::vector<BlockPiece> pieces_;                       // until they are joined
+  std::vector<JoinedBlock> joined_;                      // until they are written
   std::unique_ptr<LateExport> late_;                     // of rows that are no copy
   std::vector<std::function<void()>> give_back_column_;  // by dataset
   std::size_t given_back_ = 0;

@@ -108,21 +108,23 @@ void check_indices(const SearchState& whole);
 
 // Collective. Between iterations. `roots`: the same on every rank.
 [[nodiscard]] SearchState export_state(Search& search, std::span<const NamedClass> roots);
-// The same of a rank alone whose search has ended, piece by piece and by any one thread: it takes little memory. From
+// The same of a search that has ended, its e-nodes piece by piece and by any one thread: that takes little memory. From
 // its begin to its end nothing may change the e-graph (extraction and digest do not).
 class LateExport {
  public:
   // Where the column's next so many bytes are to be put, before there is a next call for this column.
   using Room = std::function<std::byte*(RowColumn column, std::size_t bytes)>;
 
+  // Collective.
   LateExport(Search& search, std::span<const NamedClass> roots);
   LateExport(const LateExport&) = delete;
   LateExport& operator=(const LateExport&) = delete;
   ~LateExport();
 
-  // Once. All but the columns of rows, which have their widths and no elements.
+  // Once. All but the columns of rows, which have their widths and no elements. Collective; of a rank alone, any thread
+  // may ask.
   [[nodiscard]] SearchState all_but_rows();
-  // Then these columns, in order.
+  // Then these columns of this rank, in order. Not collective.
   void rows(const Room& room);
 
  private:

@@ -66,15 +66,15 @@ PieceCounts sum_up(std::vector<PieceCounts>& pieces) {
 // to be counted.
 class StateCopy {
  public:
-  // Collective. `state`: all of it but what follows. With one thread, copying makes no use of the rank's others.
-  StateCopy(Search& search, SearchState state, std::span<const NamedClass> roots, int threads)
+  // Collective. `state`: all of it but what follows. What is copied with one thread makes no use of the rank's others.
+  StateCopy(Search& search, SearchState state, std::span<const NamedClass> roots, int class_threads, int row_threads)
       : partition_(search.partition()),
         graph_(partition_.graph),
         data_stamp_(search.analysis().data_stamp()),
         state_(std::move(state)),
         roots_(partition_.leaders(roots)),
-        class_pieces_(graph_.classes.ids(), threads),
-        row_pieces_(graph_.nodes.ids(), threads) {
+        class_pieces_(graph_.classes.ids(), class_threads),
+        row_pieces_(graph_.nodes.ids(), row_threads) {
     const SymbolTable& symbols = graph_.symbols();
     arity_.reserve(symbols.size());
     for (std::uint32_t s = 0; s < symbols.size(); ++s) {
@@ -323,7 +323,7 @@ class StateCopy {
     return {&share_.row_symbol, &share_.row_class, &share_.row_stamp, &share_.child};
   }
 
-  // Column after column of a block, whose rows stay in the cache. room(column, bytes): LateExport::Room.
+  // room(column, bytes): LateExport::Room.
   template <class Room>
   void copy_piece(std::size_t piece, Room&& room) {
     position_.with_elements([&](const auto* position) {
@@ -332,62 +332,51 @@ class StateCopy {
     });
   }
 
+  // Each row is looked at once. What is found goes through the core's cache to its columns.
   template <class Element, class Room>
   void copy_block(std::uint32_t first, std::uint32_t count, const Element* position, Room&& room) {
-    std::array<std::uint32_t, IdPieces::kBlock> live{};
+    std::array<std::uint32_t, IdPieces::kBlock> symbols;
+    std::array<std::uint32_t, IdPieces::kBlock> stamps;
+    std::array<Element, IdPieces::kBlock> classes;
+    std::array<Element, IdPieces::kBlock * NodeTable::kInlineArity + kMaxArity> children;
+    std::size_t held = 0;  // children
+    const auto hand_children_over = [&] {
+      for (std::size_t i = 0; i < held; ++i) CHECK(children[i] != kUnknown<Element>);
+      if (held != 0)
+        std::memcpy(room(RowColumn::kChild, held * sizeof(Element)), children.data(), held * sizeof(Element));
+      held = 0;
+    };
     std::size_t rows = 0;
     for (std::uint32_t id = first; id < first + count; ++id) {
-      live[rows] = id;
-      rows += graph_.nodes.is_live(RowId(id)) ? 1 : 0;
+      const Row& row = graph_.nodes[RowId(id)];
+      if (row.symbol.is_none()) continue;
+      symbols[rows] = row.symbol.value;
+      stamps[rows] = row.stamp;
+      classes[rows] = position[row.class_id];
+      ++rows;
+      const std::uint32_t arity = arity_[row.symbol.value];
+      if (held + kMaxArity > children.size()) hand_children_over();
+      if (arity <=
+          NodeTable::kInlineArity) {  // both, whether it has them or not: the next row's go over what is too much
+        children[held] = position[row.kids[0]];
+        children[held + 1] = position[row.kids[1]];
+      } else {
+        for (std::uint32_t k = 0; k < arity; ++k) children[held + k] = position[graph_.nodes.kid(RowId(id), arity, k)];
+      }
+      held += arity;
     }
-    const std::span<const std::uint32_t> ids(live.data(), rows);
-    const auto copy = [&](RowColumn column, auto value_of) {
+    hand_children_over();
+    const auto narrow = [&](RowColumn column, const auto& values) {
       const unsigned width = row_width_[static_cast<std::size_t>(column)];
       std::byte* place = room(column, rows * width);
       NarrowColumn::of_width(width, [&](auto zero) {
         auto* elements = reinterpret_cast<decltype(zero)*>(place);
-        for (std::size_t i = 0; i < rows; ++i)
-          elements[i] = static_cast<decltype(zero)>(value_of(graph_.nodes[RowId(ids[i])]));
+        for (std::size_t i = 0; i < rows; ++i) elements[i] = static_cast<decltype(zero)>(values[i]);
       });
     };
-    std::uint64_t children = 0;
-    copy(RowColumn::kSymbol, [&](const Row& row) {
-      children += arity_[row.symbol.value];
-      return row.symbol.value;
-    });
-    copy(RowColumn::kStamp, [](const Row& row) { return row.stamp; });
-    copy(RowColumn::kClass, [&](const Row& row) { return position[row.class_id]; });
-    copy_children(ids, position, reinterpret_cast<Element*>(room(RowColumn::kChild, children * sizeof(Element))));
-  }
-
-  template <class Element>
-  void copy_children(std::span<const std::uint32_t> rows, const Element* position, Element* children) {
-    // Two of every row that is not wide, whether it has them or not: what is too much, the next row's overwrite.
-    std::array<Element, IdPieces::kBlock * NodeTable::kInlineArity + NodeTable::kInlineArity> found;
-    std::size_t held = 0;
-    const auto hand_over = [&] {
-      for (std::size_t i = 0; i < held; ++i) CHECK(found[i] != kUnknown<Element>);
-      if (held != 0) std::memcpy(children, found.data(), held * sizeof found[0]);
-      children += held;
-      held = 0;
-    };
-    for (const std::uint32_t id : rows) {
-      const Row& row = graph_.nodes[RowId(id)];
-      const std::uint32_t arity = arity_[row.symbol.value];
-      if (arity <= NodeTable::kInlineArity) {
-        found[held] = position[row.kids[0]];
-        found[held + 1] = position[row.kids[1]];
-        held += arity;
-        continue;
-      }
-      hand_over();
-      for (std::uint32_t k = 0; k < arity; ++k) {
-        const Element child = position[graph_.nodes.kid(RowId(id), arity, k)];
-        CHECK(child != kUnknown<Element>);
-        *children++ = child;
-      }
-    }
-    hand_over();
+    narrow(RowColumn::kSymbol, symbols);
+    narrow(RowColumn::kStamp, stamps);
+    narrow(RowColumn::kClass, classes);
   }
 
   void locate_roots() {
@@ -467,16 +456,16 @@ SearchState state_but_for_the_graph(Search& search) {
 }  // namespace
 
 SearchState export_state(Search& search, std::span<const NamedClass> roots) {
-  StateCopy copy(search, state_but_for_the_graph(search), roots, search.partition().workers.threads());
+  const int threads = search.partition().workers.threads();
+  StateCopy copy(search, state_but_for_the_graph(search), roots, threads, threads);
   copy.copy_all_but_rows(true);
   copy.copy_rows();
   return copy.take();
 }
 
 LateExport::LateExport(Search& search, std::span<const NamedClass> roots)
-    : copy_(std::make_unique<StateCopy>(search, state_but_for_the_graph(search), roots, 1)) {
-  CHECK(search.partition().alone());
-}
+    : copy_(std::make_unique<StateCopy>(search, state_but_for_the_graph(search), roots,
+                                        search.partition().alone() ? 1 : search.partition().workers.threads(), 1)) {}
 LateExport::~LateExport() = default;
 
 SearchState LateExport::all_but_rows() {

@@ -23,7 +23,8 @@ from program_support import HANGS_AFTER_S, MPIEXEC, PROGRAM, SMALL_MODEL  # noqa
 
 POINTS = ["match", "apply", "merge", "rebuild", "analyze", "iteration", "extract",
           "snapshot-created", "snapshot-begun",  # the rest are beside the search
-          "snapshot-column", "snapshot-flush", "snapshot-written", "snapshot-agreed", "snapshot-sealed",
+          "snapshot-column", "snapshot-written", "snapshot-flush", "snapshot-flushed", "snapshot-agreed",
+          "snapshot-sealed",
           "snapshot-rename", "snapshot-renamed", "snapshot-done"]
 BAD_INPUT = 2
 RANKS = [1, 2, 3, 4]

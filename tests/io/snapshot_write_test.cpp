@@ -39,9 +39,13 @@ TEST(SnapshotBlocks, EveryBlockIsOneRanksAndWhole) {
         const ShareRange range = even_share(sizes[d], exchange.rank(), ranks);
         parts.push_back({std::span(datasets[d]).subspan(range.begin, range.size()), range.begin, sizes[d]});
       }
-      const DealtBlocks dealt = deal_blocks(exchange, parts);
+      std::vector<BlockPiece> pieces;
+      std::vector<BlockRun> runs;
+      for (std::size_t d = 0; d < sizes.size(); ++d) runs.push_back(cut_into_blocks(d, parts[d], pieces));
+      const std::vector<JoinedBlock> joined = join_pieces(exchange, pieces);
+      for (const JoinedBlock& block : joined) runs.push_back({block.dataset, block.block, block.bytes});
       std::vector<std::uint64_t> mine(sizes.size(), 0);
-      for (const BlockRun& run : dealt.runs) {
+      for (const BlockRun& run : runs) {
         mine[run.dataset] += blocks_checksum(run.bytes, run.block);
         for (std::size_t done = 0; done < run.bytes.size(); done += kBlock) {
           const std::uint64_t block = run.block + done / kBlock;
@@ -126,41 +130,47 @@ TEST(SnapshotWrite, OfASearchAtRestItIsTheSame) {
 #else
   const std::vector<int> all_iterations = {0, 6};
 #endif
-  for (const int iterations : all_iterations) {
-    LocalWorld(1).run([&](Exchange& exchange) {
-      MathSearch math(exchange);
-      const std::vector<NamedClass> classes = math.search.start(math.rules.start);
-      const auto roots = std::span(classes).first(1);
-      for (int i = 0; i < iterations; ++i) math.search.iterate();
-      write_snapshot(folder.file("copy.h5"), test_origin(), export_state(math.search, roots), exchange);
-      SnapshotWrite write(folder.file("late.h5"), test_origin(), std::make_unique<LateExport>(math.search, roots), {7});
-      const std::string beside = digest(math.search.partition());
-      write.finish();
-      EXPECT_TRUE(write.done());
-      EXPECT_EQ(write.held_bytes(), 0U);
-      EXPECT_EQ(columns_of(folder.file("late.h5")), columns_of(folder.file("copy.h5")));
-      const Snapshot late = read_snapshot(folder.file("late.h5"), exchange);
-      EXPECT_EQ(late.state.progress, std::vector<std::uint64_t>{7});
-      EXPECT_EQ(late.state.share.sizes.rows, math.search.enodes());
-      EXPECT_EQ(digest(math.search.partition()), beside);
-    });
+  for (const int ranks : {1, 2, 3}) {
+    for (const int iterations : all_iterations) {
+      LocalWorld(ranks).run([&](Exchange& exchange) {
+        MathSearch math(exchange, 2);
+        const std::vector<NamedClass> classes = math.search.start(math.rules.start);
+        const auto roots = std::span(classes).first(1);
+        for (int i = 0; i < iterations; ++i) math.search.iterate();
+        write_snapshot(folder.file("copy.h5"), test_origin(), export_state(math.search, roots), exchange);
+        SnapshotWrite write(folder.file("late.h5"), test_origin(), std::make_unique<LateExport>(math.search, roots),
+                            {7}, exchange);
+        const std::string beside = digest(math.search.partition());
+        write.finish();
+        EXPECT_TRUE(write.done());
+        EXPECT_EQ(write.held_bytes(), 0U);
+        EXPECT_EQ(columns_of(folder.file("late.h5")), columns_of(folder.file("copy.h5")));
+        const Snapshot late = read_snapshot(folder.file("late.h5"), exchange);
+        EXPECT_EQ(late.state.progress, std::vector<std::uint64_t>{7});
+        EXPECT_EQ(late.state.share.sizes.rows, math.search.enodes());
+        EXPECT_EQ(digest(math.search.partition()), beside);
+      });
+    }
   }
 }
 
 TEST(SnapshotWrite, OfASearchAtRestTheGraphCanGoBeforeItIsOnDisk) {
   const TemporaryFolder folder;
-  LocalWorld(1).run([&](Exchange& exchange) {
-    auto math = std::make_unique<MathSearch>(exchange);
-    const std::vector<NamedClass> classes = math->search.start(math->rules.start);
-    const auto roots = std::span(classes).first(1);
-    for (int i = 0; i < 9; ++i) math->search.iterate();
-    write_snapshot(folder.file("copy.h5"), test_origin(), export_state(math->search, roots), exchange);
-    SnapshotWrite write(folder.file("late.h5"), test_origin(), std::make_unique<LateExport>(math->search, roots), {});
-    write.wait_for_graph();
-    math.reset();
-    write.finish();
-    EXPECT_EQ(columns_of(folder.file("late.h5")), columns_of(folder.file("copy.h5")));
-  });
+  for (const int ranks : {1, 2}) {
+    LocalWorld(ranks).run([&](Exchange& exchange) {
+      auto math = std::make_unique<MathSearch>(exchange);
+      const std::vector<NamedClass> classes = math->search.start(math->rules.start);
+      const auto roots = std::span(classes).first(1);
+      for (int i = 0; i < 9; ++i) math->search.iterate();
+      write_snapshot(folder.file("copy.h5"), test_origin(), export_state(math->search, roots), exchange);
+      SnapshotWrite write(folder.file("late.h5"), test_origin(), std::make_unique<LateExport>(math->search, roots), {},
+                          exchange);
+      write.wait_for_graph();
+      math.reset();
+      write.finish();
+      EXPECT_EQ(columns_of(folder.file("late.h5")), columns_of(folder.file("copy.h5")));
+    });
+  }
 }
 
 // Of one rank, whose threads make their files by themselves; and of two, who step in turn.
@@ -190,31 +200,34 @@ TEST(SnapshotWrite, SeveralAtOnceGetThereInOrder) {
 
 TEST(SnapshotWrite, OfASearchAtRestItCanBeGivenUp) {
   const TemporaryFolder folder;
-  LocalWorld(1).run([&](Exchange& exchange) {
-    MathSearch math(exchange);
-    const std::vector<NamedClass> classes = math.search.start(math.rules.start);
-    for (int i = 0; i < 10; ++i) math.search.iterate();
-    const SnapshotWrite write(folder.file("s.h5"), test_origin(),
-                              std::make_unique<LateExport>(math.search, std::span(classes).first(1)), {});
-  });
-  EXPECT_FALSE(std::filesystem::exists(folder.file("s.h5.tmp")));
+  for (const int ranks : {1, 2}) {
+    LocalWorld(ranks).run([&](Exchange& exchange) {
+      MathSearch math(exchange);
+      const std::vector<NamedClass> classes = math.search.start(math.rules.start);
+      for (int i = 0; i < 10; ++i) math.search.iterate();
+      const SnapshotWrite write(folder.file("s.h5"), test_origin(),
+                                std::make_unique<LateExport>(math.search, std::span(classes).first(1)), {}, exchange);
+    });
+    EXPECT_FALSE(std::filesystem::exists(folder.file("s.h5.tmp")));
+  }
 }
 
 TEST(SnapshotWrite, OfASearchAtRestFailuresAreTold) {
   const TemporaryFolder folder;
-  LocalWorld(1).run([&](Exchange& exchange) {
-    MathSearch math(exchange);
-    const std::vector<NamedClass> classes = math.search.start(math.rules.start);
-    SnapshotWrite write(folder.file("missing/s.h5"), test_origin(),
-                        std::make_unique<LateExport>(math.search, std::span(classes).first(1)), {});
-    try {
-      write.finish();
-      ADD_FAILURE() << "there is no such folder";
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::kResource);
-      EXPECT_NE(std::string(error.what()).find("missing/s.h5"), std::string::npos) << error.what();
-    }
-  });
+  for (const int ranks : {1, 2})
+    LocalWorld(ranks).run([&](Exchange& exchange) {
+      MathSearch math(exchange);
+      const std::vector<NamedClass> classes = math.search.start(math.rules.start);
+      try {
+        SnapshotWrite write(folder.file("missing/s.h5"), test_origin(),
+                            std::make_unique<LateExport>(math.search, std::span(classes).first(1)), {}, exchange);
+        write.finish();
+        ADD_FAILURE() << "there is no such folder";
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::kResource);
+        EXPECT_NE(std::string(error.what()).find("missing/s.h5"), std::string::npos) << error.what();
+      }
+    });
 }
 
 TEST(SnapshotWrite, GivenUpItLeavesWhatWasThere) {

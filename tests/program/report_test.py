@@ -169,6 +169,16 @@ class SaturationReport(ProgramTest):
         self.assertLessEqual(in_phases, report["search_seconds"])
         self.assertLess(report["search_seconds"], report["total_seconds"])
 
+    def test_snapshots_are_a_phase_and_no_part_of_the_search(self):
+        for ranks in (None, 2):
+            report = self.report("--snapshot", f"keep-{ranks or 1}", ranks=ranks)
+            seconds = {phase["name"]: phase["seconds"] for phase in report["phases"]}
+            self.assertGreater(seconds["snapshot"], 0)
+            beside = ("read", "digest", "snapshot")
+            self.assertLessEqual(sum(time for name, time in seconds.items() if name not in beside),
+                                 report["search_seconds"])
+            self.assertLessEqual(seconds["snapshot"] + report["search_seconds"], report["total_seconds"])
+
     def test_the_same_on_any_layout(self):
         reports = [self.report("--threads", threads, ranks=ranks) for ranks, threads in ((None, 1), (2, 1), (3, 2))]
         self.assertEqual([len(report["ranks"]) for report in reports], [1, 2, 3])
