@@ -12,7 +12,6 @@
 #include <optional>
 
 #include "bench/graphs.hpp"
-#include "cluster/hdf5_access.hpp"
 #include "cluster/mpi_session.hpp"
 #include "engine/base/error.hpp"
 #include "io/hdf5_file.hpp"
@@ -119,8 +118,6 @@ std::string list(const std::vector<double>& values) {
 
 int measure(MpiSession& session, const Arguments& arguments) {
   const std::unique_ptr<Exchange> exchange = session.make_exchange();
-  std::optional<MpiSnapshotAccess> access;
-  if (exchange->size() > 1) access.emplace(session.mpi());
   hdf5::prepare();
   const std::string path = (arguments.folder / "rate.h5").string();
   const std::string plain_path = (arguments.folder / "plain.h5").string();
@@ -135,7 +132,7 @@ int measure(MpiSession& session, const Arguments& arguments) {
     std::string failure;
     agree_on_failure(*exchange, failure, 0);  // all begin together
     const Stopwatch watch;
-    write_snapshot(path, {}, std::move(state), *exchange, access ? &*access : nullptr);
+    write_snapshot(path, {}, std::move(state), *exchange);
     const double seconds = watch.seconds();
     PlainSeconds alone;
     try {

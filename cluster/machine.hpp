@@ -17,13 +17,10 @@ struct Machine {
 [[nodiscard]] Machine this_machine(int local_ranks);
 
 // What one rank works with: nothing is left open.
-class SnapshotAccess;
-
 struct Resources {
   int threads = 1;
-  int shards = 1;                                   // a power of two
-  std::uint64_t memory_limit_bytes = 0;             // 0: none known
-  const SnapshotAccess* snapshot_access = nullptr;  // how all ranks write one file at once; null: in turns
+  int shards = 1;                        // a power of two
+  std::uint64_t memory_limit_bytes = 0;  // 0: none known
 };
 
 // Options' own values where given; else threads: the machine's, divided by its ranks; shards: one for a single thread,

@@ -122,7 +122,7 @@ void SnapshotKeeper::resume(std::vector<NamedClass>& roots) {
   for (const std::string& file : files) {
     std::optional<Snapshot> snapshot;
     try {
-      snapshot = read_snapshot(file, exchange_, resources_.snapshot_access);
+      snapshot = read_snapshot(file, exchange_);
     } catch (const Error& error) {
       if (files.size() == 1) throw;
       if (leads()) log_.warn("{}; trying the one before", error.what());
@@ -244,15 +244,14 @@ void SnapshotKeeper::take(bool at_rest) {
       finish_writing(most_beside);
       tried_ = iteration;
       writing_.emplace_back(iteration, path, origin_, std::move(late),
-                            progress_ ? progress_() : std::vector<std::uint64_t>(), exchange_,
-                            resources_.snapshot_access);
+                            progress_ ? progress_() : std::vector<std::uint64_t>(), exchange_);
     } else {
       SearchState state = export_state(*search_, roots_);
       if (progress_) state.progress = progress_();
       finish_writing(most_beside);
       tried_ = iteration;
       waits = fits_beside_search(copied_bytes(state.share)) ? 0 : 1;
-      writing_.emplace_back(iteration, path, origin_, std::move(state), exchange_, resources_.snapshot_access);
+      writing_.emplace_back(iteration, path, origin_, std::move(state), exchange_);
     }
     if (waits != 0) finish_writing(0);
     last_ = Clock::now();

@@ -1,10 +1,8 @@
 #include "cluster/world.hpp"
 
 #include <map>
-#include <optional>
 #include <string>
 
-#include "cluster/hdf5_access.hpp"
 #include "engine/base/error.hpp"
 #include "io/atomic_file.hpp"
 #include "io/work_record_writer.hpp"
@@ -50,8 +48,6 @@ int run_ranks(const Options& options, MpiSession& session,
                                        " ranks started by mpirun, expected one process");
   if (!options.record_work.empty() && session.rank() == 0) check_writable(options.record_work);
   Resources resources = share_of(this_machine(session.local_size()), options);
-  std::optional<MpiSnapshotAccess> access;
-  if (session.size() > 1 && !options.snapshot.empty()) resources.snapshot_access = &access.emplace(session.mpi());
   if (options.virtual_ranks == 0) {
     const std::unique_ptr<Exchange> exchange = session.make_exchange(options.exchange);
     return run_recorded(options, *exchange, resources, body);

@@ -23,11 +23,8 @@ if(NOT TARGET tessera::dnnl)
                                                  INTERFACE_INCLUDE_DIRECTORIES ${TESSERA_DNNL_INCLUDE})
 endif()
 
-# Snapshots: the parallel HDF5 of the MPI above, and the checksums' XXH3.
+# Snapshots: HDF5, where there are several the one of the MPI above, and the checksums' XXH3.
 set(HDF5_PREFER_PARALLEL TRUE)
 find_package(HDF5 REQUIRED COMPONENTS C)
-if(NOT HDF5_IS_PARALLEL)
-  message(FATAL_ERROR "found a serial HDF5, expected the parallel one (libhdf5-openmpi-dev)")
-endif()
 find_library(TESSERA_XXHASH_LIBRARY xxhash REQUIRED)
 mark_as_advanced(TESSERA_XXHASH_LIBRARY)

@@ -12,18 +12,6 @@
 
 namespace tessera {
 
-// How all ranks make one HDF5 file together. Without one, rank 0 makes it, and to read it ranks take turns: slower, but
-// it works in one process.
-class SnapshotAccess {
- public:
-  SnapshotAccess() = default;
-  SnapshotAccess(const SnapshotAccess&) = delete;
-  SnapshotAccess& operator=(const SnapshotAccess&) = delete;
-  virtual ~SnapshotAccess() = default;
-  // An HDF5 property list (hid_t), owned by this.
-  [[nodiscard]] virtual std::int64_t file_access() const = 0;
-};
-
 // What a snapshot says of its search beside the state.
 struct SnapshotOrigin {
   std::string program;                 // "tessera 0.1.0"
@@ -41,8 +29,7 @@ struct Snapshot {
 };
 
 // Collective. Checks the file, and gives each rank its even share. Throws Error(kInput) on all ranks.
-[[nodiscard]] Snapshot read_snapshot(const std::string& path, Exchange& exchange,
-                                     const SnapshotAccess* access = nullptr);
+[[nodiscard]] Snapshot read_snapshot(const std::string& path, Exchange& exchange);
 
 // Checks the whole file, and reads what is not columns: `state.share` holds the sizes only. One rank, by itself.
 [[nodiscard]] Snapshot read_snapshot_summary(const std::string& path);

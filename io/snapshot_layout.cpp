@@ -27,22 +27,12 @@ constexpr hsize_t kPage = 4096;
 class Layout {
  public:
   Layout(const std::string& file, std::uint64_t header_bytes, std::uint64_t symbols_bytes, const SearchState& state,
-         Exchange& exchange, const SnapshotAccess* access)
-      : path_(file),
-        header_bytes_(header_bytes),
-        symbols_bytes_(symbols_bytes),
-        state_(state),
-        exchange_(exchange),
-        access_(access) {}
+         Exchange& exchange)
+      : path_(file), header_bytes_(header_bytes), symbols_bytes_(symbols_bytes), state_(state), exchange_(exchange) {}
 
   SnapshotLayout run() {
-    on_all_ranks(exchange_, [&] { check_room(); });
-    if (access_ != nullptr)
-      make_together();
-    else
-      on_all_ranks(exchange_, [&] { make_alone(); });
     on_all_ranks(exchange_, [&] {
-      if (leads()) layout_.file_bytes = std::filesystem::file_size(path_);
+      if (leads()) make();
     });
     tell();
     return std::move(layout_);
@@ -51,10 +41,9 @@ class Layout {
  private:
   [[nodiscard]] bool leads() const { return exchange_.rank() == 0; }
 
-  // A full disk, a quota or a limit is better met before HDF5 and MPI are under way: they take a failed write badly.
-  // What HDF5 itself writes is small: whole columns are set aside by the thread that writes them.
+  // A full disk, a quota or a limit is better met before HDF5 is under way: it takes a failed write badly. What HDF5
+  // itself writes is small: whole columns are set aside by the thread that writes them.
   void check_room() {
-    if (!leads()) return;
     std::uint64_t needed = kSealBytes + header_bytes_ + symbols_bytes_ + kChecksumBlock;
     for_each_column(state_.share, [&](const char*, const auto& column, const ShareRange&, std::uint64_t total) {
       needed += total * element_type(column).bytes;
@@ -77,34 +66,24 @@ class Layout {
     if (!has_room) refuse_file("make room for", path_);
   }
 
-  void make_together() {
-    Handle file;
-    on_all_ranks(exchange_, [&] { create(file, Handle(H5Pcopy(access_->file_access()), H5Pclose, "copy a list")); });
-    on_all_ranks(exchange_, [&] {
-      kill_point("snapshot-created", exchange_.rank());
-      create_datasets(file.get());
-    });
-    on_all_ranks(exchange_, [&] { file.close("close '" + path_ + "'"); });
-  }
-
-  void make_alone() {
-    if (!leads()) return;
+  void make() {
+    check_room();
     const std::lock_guard alone(hdf5::in_use());
-    Handle file;
-    create(file, Handle(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "make HDF5 property lists"));
+    Handle file = create();
     kill_point("snapshot-created", 0);
     create_datasets(file.get());
     file.close("close '" + path_ + "'");
+    layout_.file_bytes = std::filesystem::file_size(path_);
   }
 
-  void create(Handle& file, Handle access) {
+  Handle create() {
+    const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "make HDF5 property lists");
     // The newest format has checksums of all of HDF5's own structures.
     check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V110, H5F_LIBVER_V110), "choose HDF5's format");
     check(H5Pset_alignment(access.get(), kChecksumBlock, kPage), "align datasets");
     const Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose, "make HDF5 property lists");
     check(H5Pset_userblock(creation.get(), kSealBytes), "make room for the seal");
-    file = Handle(H5Fcreate(path_.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose,
-                  "create '" + path_ + "'");
+    return {H5Fcreate(path_.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose, "create '" + path_ + "'"};
   }
 
   void create_datasets(hid_t file) {
@@ -151,7 +130,7 @@ class Layout {
     check(H5Awrite(attribute.get(), H5T_NATIVE_UINT64, &value), std::string("write attribute ") + name);
   }
 
-  // Rank 0 tells where things lie: without an access it is the only one that knows.
+  // Rank 0 tells where things lie.
   void tell() {
     std::vector<std::uint64_t> words;
     if (leads()) {
@@ -185,7 +164,6 @@ class Layout {
   std::uint64_t symbols_bytes_;
   const SearchState& state_;
   Exchange& exchange_;
-  const SnapshotAccess* access_;
   SnapshotLayout layout_;
 };
 
@@ -196,8 +174,8 @@ void refuse_file(const std::string& what, const std::string& path) {
 }
 
 SnapshotLayout lay_out_snapshot(const std::string& file, std::uint64_t header_bytes, std::uint64_t symbols_bytes,
-                                const SearchState& state, Exchange& exchange, const SnapshotAccess* access) {
-  return Layout(file, header_bytes, symbols_bytes, state, exchange, access).run();
+                                const SearchState& state, Exchange& exchange) {
+  return Layout(file, header_bytes, symbols_bytes, state, exchange).run();
 }
 
 }  // namespace tessera

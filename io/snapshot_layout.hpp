@@ -1,6 +1,6 @@
-// The empty form of a snapshot: an HDF5 file with room for the seal, all datasets in place and nothing in them. All
-// ranks make it together, with parallel HDF5 where there is an access for that; what goes into the datasets is then
-// written without HDF5, so that it can be written beside a search that goes on (io/snapshot_write.hpp).
+// The empty form of a snapshot: an HDF5 file with room for the seal, all datasets in place and nothing in them. Rank 0
+// makes it and tells the others where datasets lie; what goes into them is then written by all without HDF5, so that it
+// can be written beside a search that goes on (io/snapshot_write.hpp).
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ struct SnapshotLayout {
 // Collective; the same on every rank. `header_bytes`, `symbols_bytes`: the texts' lengths. Makes the file.
 // Throws Error(kResource) on all ranks; a file may then be left behind. `state`: columns are as wide on every rank.
 [[nodiscard]] SnapshotLayout lay_out_snapshot(const std::string& file, std::uint64_t header_bytes,
-                                              std::uint64_t symbols_bytes, const SearchState& state, Exchange& exchange,
-                                              const SnapshotAccess* access);
+                                              std::uint64_t symbols_bytes, const SearchState& state,
+                                              Exchange& exchange);
 
 // Runs work(); if it fails on any rank, all ranks throw Error(kResource). Collective.
 template <class Work>

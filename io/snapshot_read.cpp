@@ -119,27 +119,22 @@ void read_share(Reader& reader, GraphShare& share, int rank, int ranks) {
 
 }  // namespace
 
-Snapshot read_snapshot(const std::string& path, Exchange& exchange, const SnapshotAccess* access) {
+Snapshot read_snapshot(const std::string& path, Exchange& exchange) {
   hdf5::prepare();
   static_cast<void>(check_snapshot_file(path, exchange));
   Snapshot snapshot;
   GraphShare& share = snapshot.state.share;
-  // Ranks may be threads of one process, and then take turns; else every process opens the file for itself.
+  // Every rank opens the file for itself; those that are threads of one process take turns.
   const auto read = [&](auto&& work) {
     std::string failure;
-    const auto attempt = [&] {
-      try {
-        Reader reader(path);
-        work(reader);
-      } catch (const std::exception& error) {
-        failure = error.what();
-      }
-    };
-    const int turns = access != nullptr ? 1 : exchange.size();
-    for (int turn = 0; turn < turns; ++turn) {
-      if (access != nullptr || turn == exchange.rank()) attempt();
-      agree_on_failure(exchange, failure, static_cast<int>(ErrorCode::kInput));
+    try {
+      const std::lock_guard alone(hdf5::in_use());
+      Reader reader(path);
+      work(reader);
+    } catch (const std::exception& error) {
+      failure = error.what();
     }
+    agree_on_failure(exchange, failure, static_cast<int>(ErrorCode::kInput));
   };
   read([&](Reader& reader) {
     snapshot = read_texts(reader, path);

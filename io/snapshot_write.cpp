@@ -39,7 +39,7 @@ class Stopwatch {
 }  // namespace
 
 SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, SearchState state,
-                             Exchange& exchange, const SnapshotAccess* access)
+                             Exchange& exchange)
     : path_(path),
       temporary_(path + ".tmp"),
       exchange_(exchange.size() == 1 ? own_ : exchange),
@@ -49,7 +49,7 @@ SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& orig
     stage_ = Stage::kSeal;
     launch([this, origin] { write_alone(origin); });
   } else {
-    begin_together(origin, access);
+    begin_together(origin);
     launch([this] {
       write_blocks();
       if (!given_up_) write_shared();
@@ -58,7 +58,7 @@ SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& orig
 }
 
 SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, std::unique_ptr<LateExport> late,
-                             std::vector<std::uint64_t> progress, Exchange& exchange, const SnapshotAccess* access)
+                             std::vector<std::uint64_t> progress, Exchange& exchange)
     : path_(path),
       temporary_(path + ".tmp"),
       exchange_(exchange.size() == 1 ? own_ : exchange),
@@ -78,7 +78,7 @@ SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& orig
   } else {
     stage_ = Stage::kRows;
     copy(std::move(progress));
-    begin_together(origin, access);
+    begin_together(origin);
     launch([this] { write_blocks(); });
   }
 }
@@ -104,11 +104,11 @@ void SnapshotWrite::make_alike() {
   });
 }
 
-void SnapshotWrite::begin_together(const SnapshotOrigin& origin, const SnapshotAccess* access) {
+void SnapshotWrite::begin_together(const SnapshotOrigin& origin) {
   const Stopwatch watch(seconds_);
   try {
     make_alike();
-    begin(origin, access);
+    begin(origin);
     if (!late_) joined_ = join_pieces(exchange_, pieces_);
   } catch (...) {
     if (leads()) ::unlink(temporary_.c_str());
@@ -116,20 +116,20 @@ void SnapshotWrite::begin_together(const SnapshotOrigin& origin, const SnapshotA
   }
 }
 
-void SnapshotWrite::begin(const SnapshotOrigin& origin, const SnapshotAccess* access) {
+void SnapshotWrite::begin(const SnapshotOrigin& origin) {
   on_all_ranks(exchange_, [&] {
     hdf5::prepare();
     header_ = snapshot_header_json(origin, state_);
     symbols_ = symbols_text(state_.symbols);
     state_.symbols = {};
   });
-  layout_ = lay_out_snapshot(temporary_, header_.size(), symbols_.size(), state_, exchange_, access);
+  layout_ = lay_out_snapshot(temporary_, header_.size(), symbols_.size(), state_, exchange_);
   cut();
   kill_point("snapshot-begun", exchange_.rank());
 }
 
 void SnapshotWrite::write_alone(const SnapshotOrigin& origin) {
-  begin(origin, nullptr);
+  begin(origin);
   write_blocks();
   if (given_up_) return;
   joined_ = join_pieces(exchange_, pieces_);
@@ -328,9 +328,8 @@ std::uint64_t copied_bytes(const GraphShare& share) {
   return bytes;
 }
 
-void write_snapshot(const std::string& path, const SnapshotOrigin& origin, SearchState state, Exchange& exchange,
-                    const SnapshotAccess* access) {
-  SnapshotWrite(path, origin, std::move(state), exchange, access).finish();
+void write_snapshot(const std::string& path, const SnapshotOrigin& origin, SearchState state, Exchange& exchange) {
+  SnapshotWrite(path, origin, std::move(state), exchange).finish();
 }
 
 }  // namespace tessera

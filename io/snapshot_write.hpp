@@ -27,13 +27,12 @@ class SnapshotWrite {
  public:
   // Collective. Makes the temporary file beside `path` and begins to write. Throws Error(kResource) on all ranks when
   // the file system refuses, or else step() does; any failure leaves what stood at `path`, and nothing else.
-  SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, SearchState state, Exchange& exchange,
-                const SnapshotAccess* access = nullptr);
+  SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, SearchState state, Exchange& exchange);
   // Of a search that has ended, as above: the thread takes the e-nodes that it writes (and a rank alone all that it
   // writes) from the e-graph itself, which must not change until wait_for_graph() returns, or all is given up.
   // `progress`: SearchState::progress.
   SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, std::unique_ptr<LateExport> late,
-                std::vector<std::uint64_t> progress, Exchange& exchange, const SnapshotAccess* access = nullptr);
+                std::vector<std::uint64_t> progress, Exchange& exchange);
   SnapshotWrite(const SnapshotWrite&) = delete;
   SnapshotWrite& operator=(const SnapshotWrite&) = delete;
   // Gives up what is not done. Not collective.
@@ -64,8 +63,8 @@ class SnapshotWrite {
   enum class Stage : std::uint8_t { kRows, kBlocks, kSeal, kDone };  // kRows: only of those that are no copy
 
   void make_alike();
-  void begin_together(const SnapshotOrigin& origin, const SnapshotAccess* access);
-  void begin(const SnapshotOrigin& origin, const SnapshotAccess* access);
+  void begin_together(const SnapshotOrigin& origin);
+  void begin(const SnapshotOrigin& origin);
   void write_alone(const SnapshotOrigin& origin);
   void cut();
   void launch(std::function<void()> work);
@@ -113,7 +112,6 @@ class SnapshotWrite {
 [[nodiscard]] std::uint64_t copied_bytes(const GraphShare& share);
 
 // Collective. All of it at once.
-void write_snapshot(const std::string& path, const SnapshotOrigin& origin, SearchState state, Exchange& exchange,
-                    const SnapshotAccess* access = nullptr);
+void write_snapshot(const std::string& path, const SnapshotOrigin& origin, SearchState state, Exchange& exchange);
 
 }  // namespace tessera
