@@ -19,7 +19,7 @@ struct ProgressState {
   std::uint64_t enodes = 0;
   std::uint64_t eclasses = 0;
   int layers_tensorized = 0;
-  int layers = 0;                          // 0: the search has no layers, and none are shown
+  int layers = 0;                          // 0: the search has none, or they were not looked at yet
   std::optional<std::uint64_t> best_cost;  // of what is extracted so far; none: nothing yet
   std::uint64_t memory_bytes = 0;
   double seconds = 0;  // since the start

@@ -23,6 +23,8 @@
 namespace tessera {
 namespace {
 
+constexpr double kLookGuess = 0.4e-6;  // seconds an e-node that a look at costs takes, before one has been taken
+
 class Stopwatch {
  public:
   [[nodiscard]] double seconds() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
@@ -136,15 +138,14 @@ class SearchRun {
   }
 
   // At most once a second, and for about a tenth of the time, what could be extracted now: a look at the costs of all
-  // layers.
+  // layers. How long that takes is told from the look before.
   void observe(const IterationRecord& record, Progress& progress) {
     state_.iteration = record.iteration;
     state_.enodes = record.enodes;
     state_.eclasses = record.eclasses;
-    state_.layers = static_cast<int>(model_.network.layers.size());
     state_.memory_bytes = resident_bytes();
     state_.seconds = watch_.seconds();
-    const double until_next = std::max(1.0, 9 * last_look_took_s_);
+    const double until_next = std::max(1.0, 9 * look_s_an_enode_ * static_cast<double>(record.enodes));
     std::uint64_t look = leads_ && watch_.seconds() - last_look_s_ >= until_next ? 1 : 0;
     if (exchange_.size() > 1) exchange_.all_reduce(std::span(&look, 1), Reduction::kMax);
     if (look != 0) look_at_costs();
@@ -160,14 +161,15 @@ class SearchRun {
     const std::vector<std::uint64_t> costs = extraction.costs(layers);
     if (first_costs_.empty()) first_costs_ = costs;
     // A product left outside the arrays costs many times its blocking: a fall to an eighth tells that it is blocked.
+    state_.layers = static_cast<int>(model_.network.layers.size());
     state_.layers_tensorized = 0;
     for (const std::size_t index : model_.layer_of)
       if (costs[index] < first_costs_[index] / 8) ++state_.layers_tensorized;
     state_.best_cost = 0;
     for (const std::size_t index : model_.layer_of) *state_.best_cost += costs[index] / kCostOfCycle;
     last_look_s_ = watch_.seconds();
-    last_look_took_s_ = last_look_s_ - begin;
-    looking_seconds_ += last_look_took_s_;
+    look_s_an_enode_ = (last_look_s_ - begin) / static_cast<double>(search_->enodes());
+    looking_seconds_ += last_look_s_ - begin;
   }
 
   void extract() {
@@ -305,7 +307,7 @@ class SearchRun {
   ProgressState state_;
   std::vector<std::uint64_t> first_costs_;  // per searched layer, at the first look
   double last_look_s_ = 0;
-  double last_look_took_s_ = 0;
+  double look_s_an_enode_ = kLookGuess;
   double looking_seconds_ = 0;
 
   // Rank 0

@@ -65,6 +65,7 @@ std::vector<JoinedBlock> join_pieces(Exchange& exchange, std::span<const BlockPi
     }
   });
   std::vector<JoinedBlock> blocks;
+  blocks.reserve(joined.size());
   for (auto& [place, bytes] : joined) blocks.push_back({place.first, place.second, std::move(bytes)});
   return blocks;
 }
