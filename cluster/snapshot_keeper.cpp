@@ -363,6 +363,10 @@ void SnapshotKeeper::finish(StopReason reason) {
 
 void SnapshotKeeper::let_go() {
   const Waiting waiting(seconds_);
+  if (!writing_.empty() && is_kept_but_for_an_idle_iteration()) {  // if the one before it gets to disk
+    finish_writing(0);
+    if (!is_kept_but_for_an_idle_iteration()) take(true);
+  }
   if (writing_.empty()) return;
   writing_.back().write.wait_for_graph();
   if (exchange_.size() == 1) return;

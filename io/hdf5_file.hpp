@@ -14,7 +14,7 @@ namespace tessera::hdf5 {
 // Once before any other call: no messages of HDF5's own, and no file locks, which parallel file systems often lack.
 void prepare();
 
-// Held by a thread that calls HDF5 beside the search, of which there may be several: HDF5 is not thread-safe.
+// Held by a thread that calls HDF5 where others may: beside the search, or as a rank. HDF5 is not thread-safe.
 [[nodiscard]] std::mutex& in_use();
 
 // HDF5's innermost message of the last failed call of this thread.

@@ -129,6 +129,19 @@ class Resume(SnapshotTest):
         self.math()
         self.assertEqual(self.kept()[-1], "snapshot-000008.h5")
 
+    def test_one_that_could_not_be_made_is_made_up_for_in_the_end(self):
+        """Of the last iteration that changed anything; the one after it, which did not, ends the search."""
+        last = self.search(SMALL_MODEL)["iterations"][-1]["iteration"]
+        for ranks in (None, 2):
+            folder = f"kept-{ranks or 1}"
+            (self.snapshot(last - 1, folder).with_suffix(".h5.tmp") / "in the way").mkdir(parents=True)
+            outcome = self.done("search", SMALL_MODEL, "--no-verify", "--snapshot", folder, "--every-iterations", "1",
+                                ranks=ranks)
+            self.assertEqual(outcome.errors.count("no snapshot was taken"), 1, outcome.errors)
+            self.assertIn(f"no snapshot was taken of iteration {last - 1}: ", outcome.errors)
+            self.assertEqual(self.kept(folder)[-1], f"snapshot-{last:06}.h5")
+            self.done("resume", folder)
+
     def test_only_the_newest_are_kept(self):
         self.math("--keep", "2")
         self.assertEqual(self.kept(), ["snapshot-000006.h5", "snapshot-000008.h5"])
