@@ -68,6 +68,14 @@ def chance_of(agreeing, pairs):
     return sum(math.comb(pairs, k) for k in range(agreeing, pairs + 1)) / 2 ** pairs
 
 
+def median_within(values):
+    """The two of the values between which the median of many more lies, but for one chance in twenty; of fewer than six
+    values, that is anywhere."""
+    ordered = sorted(values)
+    outside = [k for k in range((len(ordered) + 1) // 2) if 2 * chance_of(len(ordered) - k, len(ordered)) < CHANCE]
+    return (ordered[outside[-1]], ordered[-1 - outside[-1]]) if outside else (-math.inf, math.inf)
+
+
 def compare_one(name, old, new, threshold):
     pairs = zip(old, new) if len(old) == len(new) else ((statistics.median(old), value) for value in new)
     ratios = [after / before for before, after in pairs if before > 0]

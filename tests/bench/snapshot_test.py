@@ -29,6 +29,18 @@ class Verdicts(unittest.TestCase):
         self.assertIn("1.030 without the periodic ones", snapshot.cost_line("math11", "one", parts).beside)
         self.assertFalse(snapshot.cost_line("math11", "one", [cost_round(1.0, 1.06)] * 3).met)
 
+    def test_verdicts_that_more_rounds_may_change_have_a_question_mark(self):
+        def verdict(costs):
+            return snapshot.cost_line("math11", "one", [cost_round(1.0, cost) for cost in costs]).verdict
+
+        self.assertEqual(verdict([1.03] * 5), "pass?")  # of so few, all may err
+        self.assertEqual(verdict([1.03] * 6), "pass")
+        self.assertEqual(verdict([1.06] * 6), "FAIL")
+        self.assertEqual(verdict([1.03] * 8 + [1.2]), "pass")
+        self.assertEqual(verdict([1.03] * 7 + [1.2] * 2), "pass?")
+        self.assertEqual(verdict([1.0] * 2 + [1.2] * 7), "FAIL?")
+        self.assertEqual(verdict([1.0] + [1.2] * 8), "FAIL")
+
     def test_half_the_rate_of_plain_hdf5_is_enough(self):
         said = {"mib": 100, "snapshot_s": [1.9, 2.0, 9.0], "plain_s": [1.0, 1.0, 1.0], "cached_s": [0.5, 0.5, 0.5]}
         self.assertTrue(snapshot.rate_line("one", said).met)
