@@ -2,16 +2,18 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <utility>
 
-#include "engine/base/radix_sort.hpp"
 #include "engine/base/sorted.hpp"
 
 namespace tessera {
 namespace {
 
-constexpr std::size_t kFewRows = 4096;         // fewer are not worth a second thread
 constexpr std::size_t kFewQuestions = 64;      // likewise
-constexpr std::size_t kTasksOfThread = 4;      // parts of a round's rows
+constexpr std::size_t kTasksOfThread = 16;     // parts of a round's rows
+constexpr std::size_t kPiece = 1024;           // of a list of rows
+constexpr std::size_t kFewPieces = 4;          // fewer are not worth a second thread
 constexpr std::size_t kGroup = 32;             // rows whose cache misses overlap
 constexpr std::size_t kMostAnswers = 1 << 20;  // that are kept between iterations
 
@@ -30,13 +32,14 @@ void Analysis::fail(Culprit culprit, std::span<const RulePlan> plans, const std:
 }
 
 std::uint32_t Analysis::rule_of(RowId row) {
-  if (rule_of_row_.empty() && !made_.empty()) {
-    std::vector<std::uint64_t> scratch;
-    for (const MadeRow& made : made_) rule_of_row_.push_back(std::uint64_t{made.row.value} << 32 | made.rule);
-    sort_by_upper_half(rule_of_row_, scratch);
-  }
-  const auto found = std::ranges::lower_bound(rule_of_row_, std::uint64_t{row.value} << 32);
-  return found != rule_of_row_.end() && *found >> 32 == row.value ? static_cast<std::uint32_t>(*found) : kNoRule;
+  if (made_.empty()) return kNoRule;
+  // Ids are given in order, but for those that are given again.
+  if (!std::exchange(made_in_order_, true))
+    for (auto& of_shard : made_)
+      if (!std::ranges::is_sorted(of_shard, {}, &MadeRow::row)) std::ranges::sort(of_shard, {}, &MadeRow::row);
+  const auto& of_shard = made_[graph_.nodes.ids().owner(row.value)];
+  const auto found = std::ranges::lower_bound(of_shard, row, {}, &MadeRow::row);
+  return found != of_shard.end() && found->row == row ? found->rule : kNoRule;
 }
 
 void Analysis::set_data(ClassId cls, DataId data, bool known_before) {
@@ -115,19 +118,21 @@ void Analysis::find(Task& task, RowId row, DataId data) const {
   }
 }
 
-void Analysis::look_up(Task& task, std::span<const RowId> rows) const {
+void Analysis::look_up(Task& task, std::span<const std::span<const RowId>> pieces) const {
   std::vector<DataId> data;
-  for (std::size_t begin = 0; begin < rows.size(); begin += kGroup) {
-    const std::span<const RowId> group = rows.subspan(begin, std::min(kGroup, rows.size() - begin));
-    prefetch(group);
-    for (const RowId row : group) {
-      // A row with a child of which nothing is known comes back when something is.
-      if (!graph_.nodes.is_live(row) || !data_of_kids(row, data)) continue;
-      const std::uint32_t number = memo_.find({graph_.nodes[row].symbol, data});
-      if (number == DataMemo::kNew)
-        task.unanswered.push_back({row, number});
-      else
-        find(task, row, memo_.answer(number));
+  for (const std::span<const RowId> rows : pieces) {
+    for (std::size_t begin = 0; begin < rows.size(); begin += kGroup) {
+      const std::span<const RowId> group = rows.subspan(begin, std::min(kGroup, rows.size() - begin));
+      prefetch(group);
+      for (const RowId row : group) {
+        // A row with a child of which nothing is known comes back when something is.
+        if (!graph_.nodes.is_live(row) || !data_of_kids(row, data)) continue;
+        const std::uint32_t number = memo_.find({graph_.nodes[row].symbol, data});
+        if (number == DataMemo::kNew)
+          task.unanswered.push_back({row, number});
+        else
+          find(task, row, memo_.answer(number));
+      }
     }
   }
 }
@@ -224,32 +229,38 @@ void Analysis::queue_parents(Shard& shard) const {
 
 // Shard by turns: rows made at one time have children and classes made at one time, too.
 void Analysis::queue_touched() {
-  constexpr std::size_t kTurn = 1024;
   std::size_t longest = 0;
   for (const auto& list : graph_.touched) longest = std::max(longest, list.size());
-  for (std::size_t begin = 0; begin < longest; begin += kTurn) {
+  for (std::size_t begin = 0; begin < longest; begin += kPiece) {
     for (const auto& list : graph_.touched) {
       const std::span<const RowId> rest = std::span<const RowId>(list).subspan(std::min(begin, list.size()));
-      const std::span<const RowId> turn = rest.first(std::min(kTurn, rest.size()));
-      queue_.insert(queue_.end(), turn.begin(), turn.end());
+      cut(rest.first(std::min(kPiece, rest.size())));
     }
   }
+}
+
+void Analysis::cut(std::span<const RowId> rows) {
+  for (std::size_t begin = 0; begin < rows.size(); begin += kPiece)
+    pieces_.push_back(rows.subspan(begin, std::min(kPiece, rows.size() - begin)));
 }
 
 void Analysis::run_here(std::span<const RulePlan> plans) {
   const auto threads = static_cast<std::size_t>(partition_.workers.threads());
   shards_.resize(graph_.shards());
-  std::vector<RowId> rows;
-  while (!queue_.empty()) {
-    rows.clear();
-    rows.swap(queue_);
-    const std::size_t parts = threads == 1 || rows.size() < kFewRows ? 1 : threads * kTasksOfThread;
+  std::vector<std::vector<RowId>> lists;  // that the pieces of a round are of
+  for (;;) {
+    if (!queue_.empty()) lists.push_back(std::exchange(queue_, {}));
+    for (const std::vector<RowId>& list : lists) cut(list);
+    if (pieces_.empty()) break;
+    const std::vector<std::span<const RowId>> pieces = std::exchange(pieces_, {});
+    const std::size_t parts = threads == 1 || pieces.size() < kFewPieces ? 1 : threads * kTasksOfThread;
     while (tasks_.size() < parts) tasks_.emplace_back().findings.resize(graph_.shards());
     const std::span tasks = std::span(tasks_).first(parts);
     partition_.workers.for_each(parts, parts > 1, [&](std::size_t part) {
-      const std::size_t begin = rows.size() * part / parts;
-      look_up(tasks[part], std::span<const RowId>(rows).subspan(begin, rows.size() * (part + 1) / parts - begin));
+      const std::size_t begin = pieces.size() * part / parts;
+      look_up(tasks[part], std::span(pieces).subspan(begin, pieces.size() * (part + 1) / parts - begin));
     });
+    lists.clear();
     answer(tasks, plans);
     if (!partition_.alone()) propose(tasks);
     partition_.workers.for_each(shards_.size(), parts > 1,
@@ -262,10 +273,11 @@ void Analysis::run_here(std::span<const RulePlan> plans) {
     }
     partition_.workers.for_each(shards_.size(), parts > 1, [&](std::size_t shard) { queue_parents(shards_[shard]); });
     for (Shard& shard : shards_) {
-      if (!partition_.alone()) changed_.insert(changed_.end(), shard.changed.begin(), shard.changed.end());
-      queue_.insert(queue_.end(), shard.parents.begin(), shard.parents.end());
+      if (!partition_.alone())
+        std::ranges::copy_if(shard.changed, std::back_inserter(changed_),
+                             [&](ClassId cls) { return partition_.subscribers.any(cls); });
+      if (!shard.parents.empty()) lists.push_back(std::exchange(shard.parents, {}));
       shard.changed.clear();
-      shard.parents.clear();
     }
   }
 }
@@ -321,10 +333,10 @@ void Analysis::take_news(MessageReader& reader) {
   }
 }
 
-std::uint32_t Analysis::run(const std::vector<MadeRow>& made, std::span<const RulePlan> plans) {
+std::uint32_t Analysis::run(MadeRows made, std::span<const RulePlan> plans) {
   if (!graph_.language().has_data()) return 0;
   if (memo_.size() > kMostAnswers) memo_.clear();
-  made_ = made;
+  made_ = std::move(made);
   queue_touched();
   Outbox news(partition_.ranks());
   std::uint64_t busy = 1;
@@ -346,7 +358,7 @@ std::uint32_t Analysis::run(const std::vector<MadeRow>& made, std::span<const Ru
   tasks_ = {};
   shards_ = {};
   made_ = {};
-  rule_of_row_.clear();
+  made_in_order_ = false;
   partition_.agree_on_error(failure_);
   return 1;
 }

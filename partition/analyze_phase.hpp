@@ -27,7 +27,7 @@ class Analysis {
   // Carries the data of everything touched in this iteration upward. Rows around classes whose known data changed count
   // as touched, for a condition may hold now that did not before. Collective. Returns the rounds needed, the same on
   // any number of ranks.
-  std::uint32_t run(const std::vector<MadeRow>& made, std::span<const RulePlan> plans);
+  std::uint32_t run(MadeRows made, std::span<const RulePlan> plans);
 
   // By class id: the iteration in which the class's known data last changed; shorter than the class table. Not that in
   // which the class was made: what its first rows say one after the other is no change.
@@ -73,9 +73,10 @@ class Analysis {
   };
 
   void queue_touched();
-  // Rows of queue_, and what follows from them on this rank.
+  void cut(std::span<const RowId> rows);
+  // Rows of pieces_ and queue_, and what follows from them on this rank.
   void run_here(std::span<const RulePlan> plans);
-  void look_up(Task& task, std::span<const RowId> rows) const;
+  void look_up(Task& task, std::span<const std::span<const RowId>> pieces) const;
   [[gnu::always_inline]] void prefetch(std::span<const RowId> group) const;
   void find(Task& task, RowId row, DataId data) const;
   void answer(std::span<Task> tasks, std::span<const RulePlan> plans);
@@ -107,11 +108,12 @@ class Analysis {
   DataMemo memo_;
   std::vector<std::uint32_t> data_stamp_;
   std::vector<ClassId> changed_;  // owned classes whose data changed, of which other ranks have not been told
+  std::vector<std::span<const RowId>> pieces_;  // the next round's rows, and:
   std::vector<RowId> queue_;
   std::vector<Task> tasks_;
   std::vector<Shard> shards_;
-  std::span<const MadeRow> made_;           // of the iteration
-  std::vector<std::uint64_t> rule_of_row_;  // made_, sorted, once somebody asks: row << 32 | rule
+  MadeRows made_;               // of the iteration
+  bool made_in_order_ = false;  // made_ is, of rows: once somebody asks for a rule
   std::string failure_;
 };
 

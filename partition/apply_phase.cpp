@@ -14,10 +14,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kPieceMatches = 4096;
-// Requests of a slice should fit into a core's cache; threads and ranks must have enough of them between two barriers,
-// threads more: to wake one takes longer than to send a message.
+// Requests of a slice should fit into a core's cache; threads and ranks must have enough of them between two barriers:
+// to wake a thread takes long, and so does waiting for the slowest.
 constexpr std::size_t kSliceResults = std::size_t{1} << 14;
-constexpr std::size_t kSliceOfThreads = 4;
+constexpr std::size_t kSliceOfMany = 4;
 constexpr std::size_t kMostSliceResults = std::size_t{1} << 20;
 
 // Consecutive matches of one rule, found by one task.
@@ -52,9 +52,9 @@ class ApplyPhase {
 
   ApplyResult run() {
     cut_pieces();
-    const auto threads = static_cast<std::size_t>(partition_.workers.threads());
-    const std::size_t slice = std::min(kMostSliceResults, kSliceResults * static_cast<std::size_t>(partition_.ranks()) *
-                                                              (threads == 1 ? 1 : threads * kSliceOfThreads));
+    const auto cores =
+        static_cast<std::size_t>(partition_.ranks()) * static_cast<std::size_t>(partition_.workers.threads());
+    const std::size_t slice = std::min(kMostSliceResults, kSliceResults * cores * (cores == 1 ? 1 : kSliceOfMany));
     std::size_t begin = 0;
     for (;;) {
       std::size_t end = begin;
@@ -65,10 +65,15 @@ class ApplyPhase {
         ++end;
       }
       const bool here = end > begin;
-      const bool over = must_stop_(graph_.nodes.bytes_to_grow(here ? results : 0));
-      const Next next = agree(over ? Next::kStop : here ? Next::kSlice : Next::kDone);
+      const bool must_grow = graph_.nodes.must_grow(results);
+      const bool over = must_stop_(must_grow ? graph_.nodes.bytes_to_grow(results) : 0);
+      const auto [next, any_must_grow] = agree(over ? Next::kStop : here ? Next::kSlice : Next::kDone, must_grow);
       result_.stopped = next == Next::kStop;
       if (next != Next::kSlice) break;
+      if (any_must_grow)
+        partition_.workers.for_each(graph_.shards(), true, [&](std::size_t shard) {
+          graph_.nodes.make_room(static_cast<std::uint32_t>(shard), results);
+        });
       run_slice(begin, end, results);
       begin = end;
     }
@@ -78,12 +83,12 @@ class ApplyPhase {
 
  private:
   enum class Next : std::uint8_t { kDone, kSlice, kStop };
-  // The most that any rank says.
-  Next agree(Next here) {
-    auto most = static_cast<std::uint64_t>(here);
+  // The most that any rank says; whether the hashcons of any must grow.
+  std::pair<Next, bool> agree(Next here, bool must_grow) {
+    std::array<std::uint64_t, 2> most = {static_cast<std::uint64_t>(here), must_grow ? 1U : 0U};
     partition_.exchange.name_step("any slice");
-    if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&most, 1), Reduction::kMax);
-    return static_cast<Next>(most);
+    if (!partition_.alone()) partition_.exchange.all_reduce(most, Reduction::kMax);
+    return {static_cast<Next>(most[0]), most[1] != 0};
   }
 
   // Whether the condition holds on any rank; collective unless alone.
@@ -352,8 +357,7 @@ class ApplyPhase {
     if (!partition_.alone() && !result_.asserted.empty())
       partition_.exchange.all_reduce(result_.asserted, Reduction::kSum);
     result_.rows_made = inserter_.insertion().rows_made;
-    for (const auto& of_shard : inserter_.insertion().made)
-      result_.made.insert(result_.made.end(), of_shard.begin(), of_shard.end());
+    result_.made = std::move(inserter_.insertion().made);
   }
 
   // Data of foreign handles while attributes are computed.

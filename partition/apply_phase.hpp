@@ -20,7 +20,7 @@ struct ApplyResult {
   std::vector<Loser> united;            // classes of this rank already put under others of it
   std::vector<std::uint64_t> asserted;  // per rule, over all ranks: applications that said something new
   std::vector<double> seconds;   // per rule, this rank: building requests; inserting, shared out by requests made
-  std::vector<MadeRow> made;     // this rank's new rows and their rules, if the language has data
+  MadeRows made;                 // this rank's, if the language has data
   std::uint64_t rows_made = 0;   // this rank
   std::uint32_t supersteps = 0;  // waves of the tallest right side applied
   bool stopped = false;          // before all matches were applied, because `must_stop` said so on some rank

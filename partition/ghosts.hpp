@@ -87,6 +87,7 @@ class SubscriberLists {
     links_.head(cls) = at;
     return pool_[at - 1];
   }
+  [[nodiscard]] bool any(ClassId cls) const { return links_.head(cls) != 0; }
   template <class Visit>
   void for_each(ClassId cls, Visit&& visit) const {
     for (std::uint32_t at = links_.head(cls); at != 0; at = pool_[at - 1].next) visit(pool_[at - 1]);

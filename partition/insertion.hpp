@@ -53,6 +53,9 @@ struct MadeRow {
   std::uint32_t rule;
 };
 
+// By the shard that made them.
+using MadeRows = std::vector<CachePadded<std::vector<MadeRow>>>;
+
 class Insertion {
  public:
   // Computes the structural hash of the node with this token; called from tasks, rarely (when a class is made or met
@@ -88,8 +91,7 @@ class Insertion {
   void run(const NameHash& name_hash, std::span<NodeResult> results, std::span<NodeResult> foreign_results);
 
   std::vector<CachePadded<std::vector<UnionRequest>>> unions;  // by acting shard
-  std::vector<CachePadded<std::vector<MadeRow>>>
-      made;                             // by shard: new rows, if the language has data (for error messages)
+  MadeRows made;                                               // if the language has data (for error messages)
   std::vector<std::uint64_t> asserted;  // per rule: equalities that were not known when the phase began
   std::uint64_t rows_made = 0;
 

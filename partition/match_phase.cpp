@@ -424,23 +424,30 @@ class MatchPhase {
       const MatchWalk& starts = running.program->walks[MatchProgram::kRows];
       if (!running.program->walks[MatchProgram::kClasses].arms.empty()) add_class_units(p);
       if (starts.arms.empty()) continue;
-      const RowsByOperator& rows = running.seen == graph_.iteration ? delta_ : since(running.seen, oldest);
-      for (std::size_t op = 0; op < std::min(rows.size(), starts.arms_of.size()); ++op)
-        if (starts.arms_of[op].end != 0) add_units(p, rows[op], starts.arms_of[op]);
+      const std::span<const RowsByOperator> parts =
+          running.seen == graph_.iteration ? delta_ : std::span(&since(running.seen, oldest), 1);
+      for (std::size_t op = 0; op < starts.arms_of.size(); ++op)
+        for (const RowsByOperator& rows : parts)
+          if (starts.arms_of[op].end != 0 && op < rows.size()) add_units(p, rows[op], starts.arms_of[op]);
     }
   }
 
+  // In parts, by threads. Shard by turns, so that rows made at one time, which lead to the same lists, come into the
+  // same unit.
   void fill_delta() {
-    delta_.resize(graph_.symbols().operator_count());
-    // Shard by turns, so that rows made at one time, which lead to the same lists, come into the same unit.
     constexpr std::size_t kTurn = 1024;
-    std::size_t longest = 0;
-    for (const auto& list : graph_.touched) longest = std::max(longest, list.size());
-    for (std::size_t at = 0; at < longest; at += kTurn)
-      for (const auto& list : graph_.touched)
-        for (std::size_t i = at; i < std::min(at + kTurn, list.size()); ++i)
-          if (graph_.nodes.is_live(list[i]))
-            delta_[graph_.symbols().op(graph_.nodes[list[i]].symbol).value].push_back(list[i]);
+    std::size_t turns = 0;
+    for (const auto& list : graph_.touched) turns = std::max(turns, (list.size() + kTurn - 1) / kTurn);
+    delta_.resize(static_cast<std::size_t>(threads_));
+    partition_.workers.for_each(delta_.size(), turns > 1, [&](std::size_t part) {
+      RowsByOperator& rows = delta_[part];
+      rows.resize(graph_.symbols().operator_count());
+      for (std::size_t turn = turns * part / delta_.size(); turn < turns * (part + 1) / delta_.size(); ++turn)
+        for (const auto& list : graph_.touched)
+          for (std::size_t i = turn * kTurn; i < std::min((turn + 1) * kTurn, list.size()); ++i)
+            if (graph_.nodes.is_live(list[i]))
+              rows[graph_.symbols().op(graph_.nodes[list[i]].symbol).value].push_back(list[i]);
+    });
   }
 
   void fill_all(std::uint32_t seen) {
@@ -486,7 +493,7 @@ class MatchPhase {
   std::uint64_t visited_ = 0;  // rows, as told to a recorder
   MatchResult result_;
   std::vector<Unit> units_;
-  RowsByOperator delta_;
+  std::vector<RowsByOperator> delta_;  // what the last iteration touched
   RowsByOperator all_;
   std::deque<std::pair<std::uint32_t, RowsByOperator>> younger_;
   std::deque<std::vector<ClassId>> class_starts_;

@@ -40,6 +40,7 @@ bool MatchTraveller::forward(std::size_t task, const PartialMatch& partial) {
   if (walk.kind == Step::Kind::kLookup) {
     std::array<std::uint32_t, kMaxArity> kids;
     for (std::size_t k = 0; k < walk.kids.size(); ++k) kids[k] = partial.registers[walk.kids[k]];
+    if (no_other_rank_has_row(walk, std::span(kids).first(walk.kids.size()))) return true;
     if (home_of_row(walk, std::span(kids).first(walk.kids.size())) == partition_.rank()) return true;
     hold(task, partial);
     return false;
@@ -139,6 +140,17 @@ bool MatchTraveller::deliver(std::vector<ArrivedMatch>& arrived, std::vector<std
   });
   crowds_.pass_on(outboxes_.front());
   return true;
+}
+
+bool MatchTraveller::no_other_rank_has_row(const MatchWalk& walk, std::span<const std::uint32_t> kids) const {
+  const std::uint64_t bit = EGraph::mask_bit(partition_.graph.symbols().op(walk.arms.front().symbol));
+  return std::ranges::any_of(kids, [&](std::uint32_t kid) {
+    if (is_elsewhere(Handle{kid})) return false;
+    bool any = false;
+    partition_.subscribers.for_each(ClassId(kid),
+                                    [&](const Subscriber& s) { any = any || (s.parent_mask & bit) != 0; });
+    return !any;
+  });
 }
 
 int MatchTraveller::home_of_row(const MatchWalk& walk, std::span<const std::uint32_t> kids) const {

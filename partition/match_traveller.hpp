@@ -55,6 +55,9 @@ class MatchTraveller final : public Remote {
   void send_held();
   void send(Outbox& outbox, const Held& held, std::size_t least, std::vector<Crowd>& crowds);
   void send_to_holders(Outbox& outbox, MatchHeader header, std::span<const std::uint32_t> values);
+  // Cheaper to tell than where it would be: one of the children lives here, and no other rank has a row of this
+  // operator around it. Not told of every row of which it is true.
+  [[nodiscard]] bool no_other_rank_has_row(const MatchWalk& walk, std::span<const std::uint32_t> kids) const;
   [[nodiscard]] int home_of_row(const MatchWalk& walk, std::span<const std::uint32_t> kids) const;
   [[nodiscard]] bool is_elsewhere(Handle handle) const {
     return handle.is_foreign() || partition_.is_ghost(ClassId(handle.value));

@@ -221,12 +221,12 @@ const IterationRecord& Search::iterate() {
 
   DCHECK(invariants_hold());
   // Rows that were made and died again are nothing new, and whether there are any depends on the layout.
-  std::uint64_t touched = 0;
-  for (const auto& list : graph.touched)
-    touched +=
-        static_cast<std::uint64_t>(std::ranges::count_if(list, [&](RowId row) { return graph.nodes.is_live(row); }));
+  const bool touched_here = std::ranges::any_of(graph.touched, [&](const auto& list) {
+    return std::ranges::any_of(list, [&](RowId row) { return graph.nodes.is_live(row); });
+  });
+  std::uint64_t touched = touched_here ? 1 : 0;
   partition_.exchange.name_step("touched");
-  if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&touched, 1), Reduction::kSum);
+  if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&touched, 1), Reduction::kMax);
   count();
   record.enodes = enodes_;
   record.eclasses = eclasses_;
@@ -288,7 +288,7 @@ void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector
   }
   PhaseTimer timer(partition_.exchange, record, Phase::kAnalyze);
   partition_.push_to_subscribers();
-  phase(Phase::kAnalyze).supersteps = analysis_.run(applied.made, plans_);
+  phase(Phase::kAnalyze).supersteps = analysis_.run(std::move(applied.made), plans_);
 }
 
 // Time and memory differ between ranks: all decide by the worst.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,25 @@ struct Sample {
   }
 };
 
+// Of some samples, of rows of one operator each, one: of each as many as it stands for of all rows.
+std::vector<RowId> join(std::span<const Sample* const> samples) {
+  std::uint64_t all = 0;
+  for (const Sample* sample : samples) all += sample->seen;
+  std::vector<RowId> rows;
+  std::uint64_t before = 0;
+  for (const Sample* sample : samples) {
+    // What this and those before it stand for, less those before it: so that roundings do not add up.
+    const std::uint64_t after = before + sample->seen;
+    const std::uint64_t most = std::min<std::uint64_t>(all, kSamples);
+    const std::uint64_t count = all == 0 ? 0 : after * most / all - before * most / all;
+    rows.insert(
+        rows.end(), sample->rows.begin(),
+        sample->rows.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(count, sample->rows.size())));
+    before = after;
+  }
+  return rows;
+}
+
 struct Tally {
   std::uint64_t entries = 0;
   std::uint64_t fitting = 0;
@@ -42,21 +62,45 @@ class EdgeSampler {
   // `positions[o]`: of operators[o], the child positions to look at. `operators` is sorted.
   EdgeSampler(const Partition& partition, std::span<const OperatorId> operators,
               std::span<const std::uint32_t> positions)
-      : graph_(partition.graph),
-        operators_(operators),
-        positions_(positions),
-        samples_(graph_.symbols().operator_count()) {}
+      : graph_(partition.graph), operators_(operators), positions_(positions), samples_(operators.size()) {}
 
-  void offer(RowId row, OperatorId op) {
-    const auto at = std::ranges::lower_bound(operators_, op);
-    if (at == operators_.end() || *at != op) return;
-    // Of an operator of several arities, those that have all the positions.
-    if (graph_.arity(row) >= positions_[static_cast<std::size_t>(at - operators_.begin())])
-      samples_[op.value].offer(row);
+  // Counts rows by symbol, and samples them.
+  std::vector<std::uint64_t> count_rows(Workers& workers) {
+    struct Part {
+      std::vector<std::uint64_t> rows_of_symbol;
+      std::vector<Sample> samples;  // as operators
+    };
+    const ShardedIds& ids = graph_.nodes.ids();
+    std::vector<Part> parts(static_cast<std::size_t>(workers.threads()));
+    const std::vector<std::uint32_t> sampled = operators_of_symbols();
+    workers.for_each(parts.size(), ids.blocks() > kFewBlocks, [&](std::size_t p) {
+      std::vector<std::uint64_t> rows_of_symbol(sampled.size(), 0);
+      std::vector<Sample> samples(operators_.size());
+      for (std::size_t n = ids.blocks() * p / parts.size(); n < ids.blocks() * (p + 1) / parts.size(); ++n) {
+        const ShardedIds::Block block = ids.block(n);
+        for (RowId row(block.first); row.value < block.first + block.count; ++row.value) {
+          const SymbolId symbol = graph_.nodes[row].symbol;
+          if (symbol.is_none()) continue;
+          ++rows_of_symbol[symbol.value];
+          if (const std::uint32_t o = sampled[symbol.value]; o != kNotSampled) samples[o].offer(row);
+        }
+      }
+      parts[p].rows_of_symbol = std::move(rows_of_symbol);
+      parts[p].samples = std::move(samples);
+    });
+    for (std::size_t o = 0; o < operators_.size(); ++o) {
+      std::vector<const Sample*> of_parts;
+      for (const Part& part : parts) of_parts.push_back(&part.samples[o]);
+      samples_[o] = join(of_parts);
+    }
+    for (std::size_t p = 1; p < parts.size(); ++p)
+      std::ranges::transform(parts[0].rows_of_symbol, parts[p].rows_of_symbol, parts[0].rows_of_symbol.begin(),
+                             std::plus<>());
+    return std::move(parts[0].rows_of_symbol);
   }
 
   // Rows sampled of operators[o].
-  [[nodiscard]] std::uint64_t samples(std::size_t o) const { return samples_[operators_[o].value].rows.size(); }
+  [[nodiscard]] std::uint64_t samples(std::size_t o) const { return samples_[o].size(); }
 
   // The members' tally of every operator, then the parents' tallies of its positions, operator by operator.
   [[nodiscard]] std::vector<Tally> walk() const {
@@ -65,8 +109,7 @@ class EdgeSampler {
     for (std::size_t o = 0; o < operators_.size(); ++o) {
       for (std::uint32_t p = 0; p < positions_[o]; ++p) {
         std::vector<ClassId> kids;
-        for (const RowId row : samples_[operators_[o].value].rows)
-          kids.emplace_back(graph_.nodes.kid(row, graph_.arity(row), p));
+        for (const RowId row : samples_[o]) kids.emplace_back(graph_.nodes.kid(row, graph_.arity(row), p));
         std::ranges::sort(kids);
         result.emplace_back();
         for (std::size_t at = 0; at < kids.size();) {  // many lead to one hub, whose lists are long
@@ -82,6 +125,22 @@ class EdgeSampler {
   }
 
  private:
+  static constexpr std::uint32_t kNotSampled = 0xffffffffU;
+  static constexpr std::size_t kFewBlocks = 16;
+
+  // By symbol, the index of its operator, or kNotSampled. Of an operator of several arities, symbols that have all of
+  // its positions are sampled.
+  [[nodiscard]] std::vector<std::uint32_t> operators_of_symbols() const {
+    std::vector<std::uint32_t> result(graph_.symbols().size(), kNotSampled);
+    for (std::uint32_t s = 0; s < result.size(); ++s) {
+      const auto at = std::ranges::lower_bound(operators_, graph_.symbols().op(SymbolId(s)));
+      if (at == operators_.end() || *at != graph_.symbols().op(SymbolId(s))) continue;
+      const auto o = static_cast<std::uint32_t>(at - operators_.begin());
+      if (graph_.symbols()[SymbolId(s)].arity >= positions_[o]) result[s] = o;
+    }
+    return result;
+  }
+
   // `times`: samples that lead to this child.
   void count_parents(ClassId kid, OperatorId op, std::uint32_t position, std::uint64_t times, Tally& tally) const {
     std::uint64_t steps = 0;
@@ -117,7 +176,7 @@ class EdgeSampler {
   const EGraph& graph_;
   std::span<const OperatorId> operators_;
   std::span<const std::uint32_t> positions_;
-  std::vector<Sample> samples_;  // by operator
+  std::vector<std::vector<RowId>> samples_;  // as operators
 };
 
 }  // namespace
@@ -137,7 +196,6 @@ GraphStatistics count_statistics(Partition& partition, std::span<const RulePlan>
   }
   sort_unique(operators);
   sort_unique(symbols);
-  std::vector<std::uint64_t> rows_of_symbol(graph.symbols().size(), 0);
   std::vector<std::uint32_t> positions(operators.size(), 0);
   for (const RulePlan& plan : plans) {
     for (const Step& step : plan.variants.front().steps) {
@@ -147,11 +205,7 @@ GraphStatistics count_statistics(Partition& partition, std::span<const RulePlan>
     }
   }
   EdgeSampler sampler(partition, operators, positions);
-  graph.for_each_row([&](RowId row) {
-    const SymbolId symbol = graph.nodes[row].symbol;
-    ++rows_of_symbol[symbol.value];
-    sampler.offer(row, graph.symbols().op(symbol));
-  });
+  const std::vector<std::uint64_t> rows_of_symbol = sampler.count_rows(partition.workers);
   std::vector<std::uint64_t> classes_of_bit(64, 0);
   std::uint64_t classes = 0;
   partition.for_each_owned_class([&](ClassId cls) {

@@ -50,7 +50,8 @@ class Hashcons {
   void insert(const HashconsSlot& slot, RowId id) {
     tag_at(slot.at) = static_cast<std::uint32_t>(slot.hash);
     row_at(slot.at) = id.value + 1;
-    if (++used_ * 4 > size() * 3) grow(used_);
+    ++used_;
+    make_room(0);
   }
   // False if the row is not there under this hash.
   bool erase(std::uint64_t hash, RowId id);
@@ -67,12 +68,19 @@ class Hashcons {
     return hits == 0 ? RowId() : RowId(line.rows[static_cast<std::size_t>(std::countr_zero(hits))] - 1);
   }
 
-  // That `extra` more rows will make necessary beside what there is; 0: there is room.
+  // Whether the table will not hold `extra` more rows.
+  [[nodiscard]] bool must_grow(std::size_t extra) const { return (used_ + extra) * 4 > size() * 3; }
+  // Makes room for them at once.
+  void make_room(std::size_t extra) {
+    if (must_grow(extra)) grow(used_ + extra);
+  }
+  // Memory that make_room() takes beside what there is.
   [[nodiscard]] std::size_t bytes_to_grow(std::size_t extra) const {
-    if ((used_ + extra) * 4 <= size() * 3) return 0;
+    if (!must_grow(extra)) return 0;
     const std::size_t grown = size_for(used_ + extra);
     return grown * kSlotBytes - (grown / kLine <= lines_->capacity() ? bytes() : 0);
   }
+  [[nodiscard]] std::size_t used() const { return used_; }
   [[nodiscard]] std::size_t bytes() const { return size() * kSlotBytes; }
 
  private:

@@ -40,9 +40,15 @@ void NodeTable::reserve(std::span<const std::size_t> extra_rows, std::span<const
   wide_.ensure(wide_ids_.bound([&](std::uint32_t s) { return extra_wide[s] * 2 + (1U << ShardedIds::kBlockBits); }));
 }
 
+bool NodeTable::must_grow(std::size_t extra) const {
+  return std::ranges::any_of(hashcons_,
+                             [&](const Shard& shard) { return shard.table.must_grow(extra_of_shard(extra)); });
+}
+
 std::size_t NodeTable::bytes_to_grow(std::size_t extra) const {
   std::size_t bytes = 0;
-  for (const Shard& shard : hashcons_) bytes += shard.table.bytes_to_grow(extra);
+  for (const Shard& shard : hashcons_)
+    bytes += shard.table.bytes_to_grow(std::max(extra_of_shard(extra), soon(shard.table)));
   return bytes;
 }
 

@@ -8,9 +8,11 @@
 // (graph/compaction.hpp).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "engine/base/cache_padded.hpp"
@@ -95,7 +97,9 @@ class NodeTable {
                                              : wide_[e.value & ~Edge::kWide].next_parent};
   }
 
-  // The hash of a key; its top bits choose the hashcons shard, its low half the slot. Local: ids enter it.
+  // The hash of a key; its top bits choose the hashcons shard, its low half the slot. Local: ids enter it. Keys whose
+  // children have neighbouring ids have the same top bits, so that rows made one after the other, which will be walked
+  // together, lie together; both ends count, for all parents of a hub have one of them in common.
   [[nodiscard]] static std::uint64_t hash_key(SymbolId symbol, std::span<const std::uint32_t> kids) {
     std::uint64_t h = symbol.value * 0x9e3779b97f4a7c15ULL + 0x7f4a7c159e3779b9ULL;
     for (const std::uint32_t kid : kids) {
@@ -103,11 +107,16 @@ class NodeTable {
       h ^= h >> 32;
     }
     h *= 0x94d049bb133111ebULL;
-    return h ^ (h >> 29);
+    h ^= h >> 29;
+    if (kids.empty()) return h;
+    const auto [least, greatest] = ends(kids);
+    const std::uint64_t place =
+        ((greatest >> kNeighbourBits) ^ (least >> kFarNeighbourBits) * 0xd6e8feb86659fd93ULL) * 0x9e3779b97f4a7c15ULL;
+    return (h & kSlotMask) | (place & ~kSlotMask);
   }
   [[nodiscard]] std::uint64_t hash_row(RowId id, std::uint32_t arity) const;
   [[nodiscard]] std::uint32_t shard_of_hash(std::uint64_t hash) const {
-    return static_cast<std::uint32_t>((hash >> 40) & (shards() - 1));
+    return static_cast<std::uint32_t>((hash >> kSlotBits) & (shards() - 1));
   }
 
   [[nodiscard]] RowId find(std::uint64_t hash, SymbolId symbol, std::span<const std::uint32_t> kids) const {
@@ -172,7 +181,16 @@ class NodeTable {
   // Room for extra[shard] more rows and `wide` more wide children a shard. Between phases only.
   void reserve(std::span<const std::size_t> extra_rows, std::span<const std::size_t> extra_wide);
 
-  // Memory that the hashcons will take, all at once, if so many rows are added (to any shards).
+  // The tables of all shards and ranks are filled alike. So when one must grow, those that soon must grow with it, and
+  // not one after the other while their owners wait for each other. Whether any of this rank must, to hold so many
+  // rows more, divided over the shards about evenly:
+  [[nodiscard]] bool must_grow(std::size_t extra) const;
+  // If any of any rank must: by the owner of each shard.
+  void make_room(std::uint32_t shard, std::size_t extra) {
+    Hashcons& table = hashcons_[shard].table;
+    table.make_room(std::max(extra_of_shard(extra), soon(table)));
+  }
+  // Memory that make_room() takes, all at once, of all shards; more if most of the rows go to one.
   [[nodiscard]] std::size_t bytes_to_grow(std::size_t extra) const;
 
   [[nodiscard]] std::size_t live_count() const;
@@ -186,12 +204,27 @@ class NodeTable {
   [[nodiscard]] std::size_t bytes() const;  // memory in use, for reports
 
  private:
+  static constexpr std::uint32_t kSlotBits = 40;  // of a hash; those above choose the shard
+  static constexpr std::uint64_t kSlotMask = (std::uint64_t{1} << kSlotBits) - 1;
+  static constexpr std::uint32_t kNeighbourBits = ShardedIds::kBlockBits;
+  static constexpr std::uint32_t kFarNeighbourBits = 14;
+  [[nodiscard]] static std::pair<std::uint32_t, std::uint32_t> ends(std::span<const std::uint32_t> kids) {
+    std::uint32_t least = kids[0];
+    std::uint32_t greatest = kids[0];
+    for (const std::uint32_t kid : kids.subspan(1)) {
+      least = std::min(least, kid);
+      greatest = std::max(greatest, kid);
+    }
+    return {least, greatest};
+  }
   struct alignas(kApartBytes) Shard {
     Hashcons table;
     // Rows made minus rows killed through this shard, and their children; only the sums over shards mean something.
     std::int64_t live = 0;
     std::int64_t live_children = 0;
   };
+  [[nodiscard]] static std::size_t soon(const Hashcons& table) { return table.used() / 8; }
+  [[nodiscard]] std::size_t extra_of_shard(std::size_t extra) const { return std::min(extra, 2 * extra / shards()); }
   RowId new_row(std::uint32_t shard) {
     ++hashcons_[shard].live;
     std::vector<std::uint32_t>& free = free_[shard];

@@ -83,20 +83,29 @@ TEST(Matching, AJoinInAnotherOrderFindsTheSame) {
 // (f hub n0) … (f hub n999) and as many (f mi ni): an average class has one parent, an average edge leads to the hub
 // every other time.
 TEST(Matching, FanOutsAreAveragesOverEdges) {
-  constexpr int kPairs = 1000;
+  constexpr int kPairs = 10000;
   std::string text = "(rewrite pair (p (f ?a ?b) (f ?a ?c)) (f ?b ?c))\n(start";
   for (int i = 0; i < kPairs; ++i) {
     const std::string n = std::to_string(i);
     text += " (f hub n" + n + ") (f m" + n + " n" + n + ")";
   }
   text += ")\n";
-  for (const int ranks : {1, 2, 3}) {
-    LocalWorld(ranks).run([&](Exchange& exchange) {
+  struct Layout {
+    int ranks;
+    int threads;
+  };
+  for (const Layout layout : {Layout{1, 1}, {1, 3}, {2, 1}, {2, 2}, {3, 1}}) {
+    LocalWorld(layout.ranks).run([&](Exchange& exchange) {
       Fixture f(text);
-      Search search(exchange, f.language, f.symbols, f.set.rules, {});
+      SearchOptions options;
+      options.partition.threads = layout.threads;
+      options.partition.shards = layout.threads == 1 ? 1 : 4;
+      Search search(exchange, f.language, f.symbols, f.set.rules, options);
       search.start(f.set.start);
       const GraphStatistics statistics = count_statistics(search.partition(), f.plans);
       const OperatorId op = f.symbols.intern_operator(Name("f"));
+      EXPECT_EQ(statistics.rows, 4U * kPairs + 1);  // two of f a pair, m and n, and the hub
+      EXPECT_EQ(statistics.rows_of_operator[op.value], 2U * kPairs);
       const GraphStatistics::Fanout through_first = statistics.parents(op, 0, SymbolId());
       const GraphStatistics::Fanout through_second = statistics.parents(op, 1, SymbolId());
       EXPECT_GT(through_first.fitting, kPairs / 5.0) << "half the edges lead to the hub";

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <vector>
@@ -106,6 +107,56 @@ TEST(NodeTable, UsesTheSlotsOfDeadRowsAgain) {
   EXPECT_EQ(table.ids().used(0), 10U);
   insert(22);
   EXPECT_EQ(table.ids().used(0), 11U);
+}
+
+// What was made one after the other lies together; but all parents of a hub do not, whether it is older or younger.
+TEST(NodeTable, NeighboursShareAShardAndTheParentsOfAHubDoNot) {
+  constexpr std::uint32_t kShards = 8;
+  constexpr std::uint32_t kKeys = 1U << 18;
+  const NodeTable table(kShards);
+  const auto shard_of = [&](std::vector<std::uint32_t> kids) {
+    return table.shard_of_hash(NodeTable::hash_key(SymbolId(3), kids));
+  };
+  std::uint32_t changes = 0;
+  std::vector<std::uint32_t> of_unary(kShards, 0);
+  std::vector<std::uint32_t> below_hub(kShards, 0);
+  std::vector<std::uint32_t> above_hub(kShards, 0);
+  for (std::uint32_t kid = 1; kid < kKeys; ++kid) {
+    changes += shard_of({kid}) != shard_of({kid - 1}) ? 1 : 0;
+    ++of_unary[shard_of({kid})];
+    ++below_hub[shard_of({kid, kKeys + 7})];
+    ++above_hub[shard_of({7, kid})];
+    EXPECT_EQ(shard_of({kid, 7}), shard_of({7, kid}));
+  }
+  EXPECT_LE(changes, (kKeys >> ShardedIds::kBlockBits) + 16);  // a block of ids at a time
+  for (const std::vector<std::uint32_t>* rows : {&of_unary, &below_hub, &above_hub})
+    EXPECT_LE(std::ranges::max(*rows), 2 * kKeys / kShards);
+}
+
+TEST(NodeTable, TablesThatWillSoonBeFullGrowWithThoseThatMust) {
+  NodeTable table(2);
+  reserve(table, 4096, 0);
+  const auto fill = [&](std::uint32_t shard, std::size_t rows) {
+    for (std::uint32_t kid = 0; rows > 0; kid += 1024) {
+      for (std::uint32_t k = kid; k < kid + 1024 && rows > 0; ++k) {
+        const std::vector<std::uint32_t> kids = {k};
+        if (table.shard_of_hash(NodeTable::hash_key(SymbolId(1), kids)) != shard) break;
+        insert_new(table, SymbolId(1), kids, ClassId(0), 0);
+        --rows;
+      }
+    }
+  };
+  fill(0, 700);  // of 768 that 1024 slots take
+  fill(1, 760);
+  EXPECT_FALSE(table.must_grow(0));
+  EXPECT_FALSE(table.must_grow(8));
+  EXPECT_TRUE(table.must_grow(9)) << "if they all come to the second shard";
+  const std::size_t before = table.bytes();
+  const std::size_t growth = table.bytes_to_grow(9);
+  for (const std::uint32_t shard : {0U, 1U}) table.make_room(shard, 9);
+  EXPECT_EQ(table.bytes() - before, growth);
+  EXPECT_EQ(growth, 2 * 1024 * 8U);  // bytes: both have twice the slots now
+  EXPECT_FALSE(table.must_grow(700));
 }
 
 TEST(NodeTable, EdgesNameRowAndPositionForNarrowAndWideRows) {
