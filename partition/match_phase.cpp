@@ -470,15 +470,18 @@ class MatchPhase {
   }
 
   void add_class_units(std::uint32_t program) {
-    std::vector<ClassId>& found = class_starts_.emplace_back();
+    std::vector<std::vector<ClassId>>& parts = class_starts_.emplace_back(static_cast<std::size_t>(threads_));
     const std::uint32_t seen = programs_[program].seen;
-    partition_.for_each_owned_class([&](ClassId cls) {
-      const bool changed = cls.value < request_.class_data_stamp.size() && request_.class_data_stamp[cls.value] >= seen;
-      if (changed || ClassTable::birth(graph_.classes[cls].name) >= seen) found.push_back(cls);
+    partition_.workers.for_each(parts.size(), graph_.classes.bound() >= kFewRows, [&](std::size_t part) {
+      partition_.for_each_owned_class(part, parts.size(), [&](ClassId cls) {
+        const bool changed =
+            cls.value < request_.class_data_stamp.size() && request_.class_data_stamp[cls.value] >= seen;
+        if (changed || ClassTable::birth(graph_.classes[cls].name) >= seen) parts[part].push_back(cls);
+      });
     });
-    for (std::size_t at = 0; at < found.size(); at += kUnitRows)
-      units_.push_back(
-          {program, {}, std::span<const ClassId>(found).subspan(at, std::min(kUnitRows, found.size() - at)), 1});
+    for (const std::vector<ClassId>& found : parts)
+      for (std::size_t at = 0; at < found.size(); at += kUnitRows)
+        units_.push_back({program, {}, std::span(found).subspan(at, std::min(kUnitRows, found.size() - at)), 1});
   }
 
   Partition& partition_;
@@ -496,7 +499,7 @@ class MatchPhase {
   std::vector<RowsByOperator> delta_;  // what the last iteration touched
   RowsByOperator all_;
   std::deque<std::pair<std::uint32_t, RowsByOperator>> younger_;
-  std::deque<std::vector<ClassId>> class_starts_;
+  std::deque<std::vector<std::vector<ClassId>>> class_starts_;  // of a program, in parts
 };
 
 }  // namespace

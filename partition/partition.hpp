@@ -106,12 +106,20 @@ class Partition {
   // Ahead of an iteration: lets the placement see the loads if it wants to. Collective; `rows`: of all ranks together.
   void tell_loads(std::uint32_t iteration, std::uint64_t rows);
 
-  // Calls visit(ClassId) for every leader that lives here.
+  // Calls visit(ClassId) for every leader that lives here, or for one of so many parts of them, in the order of ids.
+  template <class Visit>
+  void for_each_owned_class(std::size_t part, std::size_t parts, Visit&& visit) const {
+    const ShardedIds& ids = graph.classes.ids();
+    for (std::size_t n = ids.blocks() * part / parts; n < ids.blocks() * (part + 1) / parts; ++n) {
+      const ShardedIds::Block block = ids.block(n);
+      if (is_ghost(ClassId(block.first))) continue;
+      for (ClassId cls(block.first); cls.value < block.first + block.count; ++cls.value)
+        if (graph.classes.is_leader(cls)) visit(cls);
+    }
+  }
   template <class Visit>
   void for_each_owned_class(Visit&& visit) const {
-    graph.classes.for_each([&](ClassId cls) {
-      if (graph.classes.is_leader(cls) && !is_ghost(cls)) visit(cls);
-    });
+    for_each_owned_class(0, 1, std::forward<Visit>(visit));
   }
 
   // --- lists ---

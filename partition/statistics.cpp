@@ -1,6 +1,7 @@
 #include "partition/statistics.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <functional>
 #include <utility>
@@ -15,6 +16,8 @@ namespace {
 constexpr std::size_t kSamples = 128;         // rows an operator
 constexpr std::uint64_t kLongestWalk = 4096;  // entries of a list: of a hub it is enough to know that it is one
 constexpr std::uint32_t kPositions = 4;       // child positions looked at
+constexpr std::size_t kMaskBits = 64;         // of a class's mask of operators
+constexpr std::size_t kFewBlocks = 16;        // of ids; fewer are not worth a second thread
 
 // Rows of one operator, of at most 2^32, each as likely as any other (Vitter's Algorithm R, ACM TOMS 1985, its dice a
 // hash).
@@ -126,7 +129,6 @@ class EdgeSampler {
 
  private:
   static constexpr std::uint32_t kNotSampled = 0xffffffffU;
-  static constexpr std::size_t kFewBlocks = 16;
 
   // By symbol, the index of its operator, or kNotSampled. Of an operator of several arities, symbols that have all of
   // its positions are sampled.
@@ -179,6 +181,27 @@ class EdgeSampler {
   std::vector<std::vector<RowId>> samples_;  // as operators
 };
 
+// This rank's classes with each bit in their masks, and all.
+std::vector<std::uint64_t> count_classes(Partition& partition) {
+  const ClassTable& classes = partition.graph.classes;
+  std::vector<std::vector<std::uint64_t>> parts(static_cast<std::size_t>(partition.workers.threads()),
+                                                std::vector<std::uint64_t>(kMaskBits + 1, 0));
+  partition.workers.for_each(parts.size(), classes.ids().blocks() > kFewBlocks, [&](std::size_t part) {
+    std::array<std::uint64_t, kMaskBits> with_bit{};
+    std::uint64_t all = 0;
+    partition.for_each_owned_class(part, parts.size(), [&](ClassId cls) {
+      ++all;
+      for (std::uint64_t mask = classes[cls].mask; mask != 0; mask &= mask - 1)
+        ++with_bit[static_cast<std::size_t>(std::countr_zero(mask))];
+    });
+    std::ranges::copy(with_bit, parts[part].begin());
+    parts[part].back() = all;
+  });
+  for (std::size_t p = 1; p < parts.size(); ++p)
+    std::ranges::transform(parts[0], parts[p], parts[0].begin(), std::plus<>());
+  return std::move(parts[0]);
+}
+
 }  // namespace
 
 GraphStatistics count_statistics(Partition& partition, std::span<const RulePlan> plans) {
@@ -206,13 +229,8 @@ GraphStatistics count_statistics(Partition& partition, std::span<const RulePlan>
   }
   EdgeSampler sampler(partition, operators, positions);
   const std::vector<std::uint64_t> rows_of_symbol = sampler.count_rows(partition.workers);
-  std::vector<std::uint64_t> classes_of_bit(64, 0);
-  std::uint64_t classes = 0;
-  partition.for_each_owned_class([&](ClassId cls) {
-    ++classes;
-    for (std::uint64_t mask = graph.classes[cls].mask; mask != 0; mask &= mask - 1)
-      ++classes_of_bit[static_cast<std::size_t>(std::countr_zero(mask))];
-  });
+  const std::vector<std::uint64_t> classes_of_bit = count_classes(partition);
+  const std::uint64_t classes = classes_of_bit.back();
   std::vector<std::uint64_t> rows_of_operator(graph.symbols().operator_count(), 0);
   std::vector<std::uint64_t> counts = {0, classes, 0};  // rows, classes, edges; then two an operator, one a symbol
   for (std::uint32_t s = 0; s < rows_of_symbol.size(); ++s) {

@@ -223,7 +223,7 @@ class NodeTable {
     std::int64_t live = 0;
     std::int64_t live_children = 0;
   };
-  [[nodiscard]] static std::size_t soon(const Hashcons& table) { return table.used() / 8; }
+  [[nodiscard]] static std::size_t soon(const Hashcons& table) { return table.used() / 4; }
   [[nodiscard]] std::size_t extra_of_shard(std::size_t extra) const { return std::min(extra, 2 * extra / shards()); }
   RowId new_row(std::uint32_t shard) {
     ++hashcons_[shard].live;

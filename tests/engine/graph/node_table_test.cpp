@@ -146,7 +146,7 @@ TEST(NodeTable, TablesThatWillSoonBeFullGrowWithThoseThatMust) {
       }
     }
   };
-  fill(0, 700);  // of 768 that 1024 slots take
+  fill(0, 640);  // of 768 that 1024 slots take
   fill(1, 760);
   EXPECT_FALSE(table.must_grow(0));
   EXPECT_FALSE(table.must_grow(8));
