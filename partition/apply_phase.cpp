@@ -38,13 +38,13 @@ static_assert(kPieceMatches <= (1U << 20));
 class ApplyPhase {
  public:
   ApplyPhase(Partition& partition, std::span<const RulePlan> plans, std::span<const char> apply, MatchResult& matches,
-             const std::function<bool(std::size_t)>& must_stop)
+             const std::function<std::size_t()>& room)
       : partition_(partition),
         graph_(partition.graph),
         plans_(plans),
         apply_(apply),
         matches_(matches),
-        must_stop_(must_stop),
+        room_(room),
         inserter_(partition, matches.foreign, plans.size()) {
     result_.asserted.assign(plans.size(), 0);
     result_.seconds.assign(plans.size(), 0);
@@ -66,11 +66,13 @@ class ApplyPhase {
       }
       const bool here = end > begin;
       const bool must_grow = graph_.nodes.must_grow(results);
-      const bool over = must_stop_(must_grow ? graph_.nodes.bytes_to_grow(results) : 0);
+      const std::size_t room = room_();
+      const std::size_t growth = graph_.nodes.bytes_to_grow(results);
+      const bool over = room <= (must_grow ? growth : 0);
       const auto [next, any_must_grow] = agree(over ? Next::kStop : here ? Next::kSlice : Next::kDone, must_grow);
       result_.stopped = next == Next::kStop;
       if (next != Next::kSlice) break;
-      if (any_must_grow)
+      if (any_must_grow && growth < room)
         partition_.workers.for_each(graph_.shards(), true, [&](std::size_t shard) {
           graph_.nodes.make_room(static_cast<std::uint32_t>(shard), results);
         });
@@ -381,7 +383,7 @@ class ApplyPhase {
   std::span<const RulePlan> plans_;
   std::span<const char> apply_;
   MatchResult& matches_;
-  const std::function<bool(std::size_t)>& must_stop_;
+  const std::function<std::size_t()>& room_;
   Inserter inserter_;
   const Inserter::NameHash name_hash_ = [this](std::uint64_t token) { return hash_of(token); };
   ForeignData data_of_foreign_{graph_, matches_.foreign};
@@ -395,8 +397,8 @@ class ApplyPhase {
 }  // namespace
 
 ApplyResult run_apply_phase(Partition& partition, std::span<const RulePlan> plans, std::span<const char> apply,
-                            MatchResult& matches, const std::function<bool(std::size_t)>& must_stop) {
-  return ApplyPhase(partition, plans, apply, matches, must_stop).run();
+                            MatchResult& matches, const std::function<std::size_t()>& room) {
+  return ApplyPhase(partition, plans, apply, matches, room).run();
 }
 
 std::vector<NamedClass> insert_expression(Partition& partition, const Expression& expression) {

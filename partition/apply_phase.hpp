@@ -23,17 +23,17 @@ struct ApplyResult {
   MadeRows made;                 // this rank's, if the language has data
   std::uint64_t rows_made = 0;   // this rank
   std::uint32_t supersteps = 0;  // waves of the tallest right side applied
-  bool stopped = false;          // before all matches were applied, because `must_stop` said so on some rank
+  bool stopped = false;          // before all matches were applied, because there was no room on some rank
 };
 
 // Collective. `apply[r]`: whether rule r's matches are applied. graph.iteration is the iteration under way.
-// `must_stop(bytes)` is asked before every slice, by all ranks as often, with the bytes that tables will take at once
-// when they next grow; if it says yes on any rank, what is left is not applied. The e-graph is whole then, but what it
-// holds depends on where that was. Throws Error(kInput) on all ranks when a computed attribute cannot be evaluated
-// (names rule and reason).
+// `room()` is asked before every slice, by all ranks as often, for the bytes of memory that may still be taken; if on
+// any rank that is nothing, or no more than its tables take at once if they must grow, what is left is not applied. The
+// e-graph is whole then, but what it holds depends on where that was. Throws Error(kInput) on all ranks when a computed
+// attribute cannot be evaluated (names rule and reason).
 ApplyResult run_apply_phase(
     Partition& partition, std::span<const RulePlan> plans, std::span<const char> apply, MatchResult& matches,
-    const std::function<bool(std::size_t)>& must_stop = [](std::size_t) { return false; });
+    const std::function<std::size_t()>& room = [] { return ~std::size_t{0}; });
 
 // Collective. Inserts a start expression; returns, on every rank, the class of each of its nodes.
 std::vector<NamedClass> insert_expression(Partition& partition, const Expression& expression);

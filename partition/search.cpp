@@ -247,9 +247,9 @@ void Search::apply_merge_rebuild_analyze(MatchResult& matches, const std::vector
   ApplyResult applied;
   {
     PhaseTimer timer(partition_.exchange, record, Phase::kApply);
-    applied = run_apply_phase(partition_, plans_, apply, matches, [this](std::size_t growth) {
+    applied = run_apply_phase(partition_, plans_, apply, matches, [this] {
       if (options_.between) options_.between();
-      return out_of_time() || memory_left() <= growth;
+      return out_of_time() ? 0 : memory_left();
     });
     if (applied.stopped) stopped_ = any_rank(out_of_time()) ? StopReason::kTime : StopReason::kMemory;
     partition_.notify_homes();

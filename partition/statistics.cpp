@@ -91,9 +91,9 @@ class EdgeSampler {
       parts[p].rows_of_symbol = std::move(rows_of_symbol);
       parts[p].samples = std::move(samples);
     });
+    std::vector<const Sample*> of_parts(parts.size());
     for (std::size_t o = 0; o < operators_.size(); ++o) {
-      std::vector<const Sample*> of_parts;
-      for (const Part& part : parts) of_parts.push_back(&part.samples[o]);
+      for (std::size_t p = 0; p < parts.size(); ++p) of_parts[p] = &parts[p].samples[o];
       samples_[o] = join(of_parts);
     }
     for (std::size_t p = 1; p < parts.size(); ++p)
