@@ -10,10 +10,10 @@
 namespace tessera {
 namespace {
 
-constexpr std::size_t kFewQuestions = 64;      // likewise
 constexpr std::size_t kTasksOfThread = 16;     // parts of a round's rows
 constexpr std::size_t kPiece = 1024;           // of a list of rows
 constexpr std::size_t kFewPieces = 4;          // fewer are not worth a second thread
+constexpr std::size_t kFewQuestions = 64;      // likewise
 constexpr std::size_t kGroup = 32;             // rows whose cache misses overlap
 constexpr std::size_t kMostAnswers = 1 << 20;  // that are kept between iterations
 

@@ -73,7 +73,8 @@ class Analysis {
   };
 
   void queue_touched();
-  void cut(std::span<const RowId> rows);
+  void cut(
+      std::span<const RowId> rows);  // into pieces_; the list must stay as it is until the round has looked at them
   // Rows of pieces_ and queue_, and what follows from them on this rank.
   void run_here(std::span<const RulePlan> plans);
   void look_up(Task& task, std::span<const std::span<const RowId>> pieces) const;

@@ -17,7 +17,7 @@ constexpr std::size_t kSamples = 128;         // rows an operator
 constexpr std::uint64_t kLongestWalk = 4096;  // entries of a list: of a hub it is enough to know that it is one
 constexpr std::uint32_t kPositions = 4;       // child positions looked at
 constexpr std::size_t kMaskBits = 64;         // of a class's mask of operators
-constexpr std::size_t kFewBlocks = 16;        // of ids; fewer are not worth a second thread
+constexpr std::size_t kFewBlocks = 4;         // of ids; fewer are not worth a second thread
 
 // Rows of one operator, of at most 2^32, each as likely as any other (Vitter's Algorithm R, ACM TOMS 1985, its dice a
 // hash).
