@@ -64,7 +64,7 @@ SearchState state_of(std::uint64_t bytes, int rank, int ranks) {
   share.children = even_share(sizes.children, rank, ranks);
   share.classes = even_share(sizes.classes, rank, ranks);
   const auto fill = [](NarrowColumn& column, const ShareRange& range, unsigned width) {
-    column.set_size(range.size(), width, range.begin * width);
+    column.set_size(range.size(), width);
     column.with_elements([&](auto* elements) {
       using Element = std::decay_t<decltype(*elements)>;
       for (std::uint64_t i = 0; i < range.size(); ++i)

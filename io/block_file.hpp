@@ -1,44 +1,21 @@
-// A snapshot's file as the threads that fill it see it (io/snapshot_write.hpp): bytes at offsets, whole pages past the
-// system's cache where the file system has a way around it, for they are to be on disk before anything else happens,
-// and copying them into the cache would take a core longer than all the rest. All throw Error(kResource) that names the
-// file.
+// A snapshot's file as the threads that fill it see it (io/snapshot_write.hpp): bytes at offsets. All throw
+// Error(kResource) that names the file.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
 #include <string>
-#include <thread>
 #include <utility>
+#include <vector>
 
 namespace tessera {
 
-inline constexpr std::size_t kFilePage = 4096;
+// What is written a step at a time: it should stay in a core's cache from its checksum to its write.
+inline constexpr std::size_t kBytesAWrite = std::size_t{1} << 20;
 
-// Memory that begins with a page.
-class PageBuffer {
- public:
-  PageBuffer() = default;
-  explicit PageBuffer(std::size_t bytes);
-  [[nodiscard]] std::byte* get() const { return bytes_.get(); }
-  [[nodiscard]] std::size_t bytes() const { return size_; }
-  // At most bytes() of them.
-  [[nodiscard]] std::span<const std::byte> copy(std::span<const std::byte> from);
-
- private:
-  struct Free {
-    void operator()(std::byte* bytes) const;
-  };
-  std::unique_ptr<std::byte, Free> bytes_;
-  std::size_t size_ = 0;
-};
-
-[[nodiscard]] bool begins_with_page(std::span<const std::byte> bytes);
-
-// A file that is there, open for writing.
+// A file that is there, open for writing. Kept open from the first write to the flush, it is told of every error.
 class BlockFile {
  public:
   explicit BlockFile(const std::string& path);
@@ -46,30 +23,16 @@ class BlockFile {
   BlockFile& operator=(const BlockFile&) = delete;
   ~BlockFile();
 
-  // Writes that follow go past the cache, if the file system can.
-  void go_direct();
   // Has the file system set so much of the file aside, if it can.
   void reserve(std::uint64_t bytes);
+  // Into the system's cache, which begins at once to bring what is not little to the disk, so that little is left for
+  // flush(). Past the cache it takes longer: the disk sees one request after the other.
   void write(std::span<const std::byte> bytes, std::uint64_t offset);
   void flush() const;
-  // From here on a thread flushes what is written while more is being written, a few MiB behind, so that little is left
-  // for flush(): disks have caches of their own. Until end_flush_behind(), which tells if it failed.
-  void flush_behind() { flushes_behind_ = !is_in_memory(); }
-  void end_flush_behind();
 
  private:
-  [[nodiscard]] bool is_in_memory() const;
-  void count_written(std::uint64_t bytes);
-  void join_flusher();
-
   std::string path_;
   int fd_;
-  int direct_ = -1;
-  bool flushes_behind_ = false;
-  std::uint64_t written_ = 0;            // since the flusher was last told
-  std::atomic<std::uint32_t> told_ = 0;  // how often; kEnd
-  std::atomic<int> flush_error_ = 0;
-  std::thread flusher_;
 };
 
 // A rank's part of a dataset that is written as it comes, several of the seal's blocks at once.
@@ -96,7 +59,7 @@ class BlockStream {
   std::uint64_t offset_;
   std::uint64_t& checksum_;
   Keep keep_;
-  PageBuffer buffer_;
+  std::vector<std::byte> buffer_;
   std::size_t held_ = 0;
   std::uint64_t begin_;  // of what is held
 };

@@ -21,7 +21,7 @@
 namespace tessera {
 namespace {
 
-constexpr std::size_t kBytesACall = 64 * kChecksumBlock;
+static_assert(kBytesAWrite % kChecksumBlock == 0);
 
 class Stopwatch {
  public:
@@ -79,7 +79,10 @@ SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& orig
     stage_ = Stage::kRows;
     copy(std::move(progress));
     begin_together(origin);
-    launch([this] { write_blocks(); });
+    launch([this] {
+      write_blocks();
+      if (!given_up_) file_->flush();  // so that ranks wait less for it once they have met
+    });
   }
 }
 
@@ -206,43 +209,33 @@ void SnapshotWrite::wait_for_memory() const {
   for (std::uint64_t held = held_bytes_; held != 0; held = held_bytes_) held_bytes_.wait(held);
 }
 
-void SnapshotWrite::write_run(const BlockRun& run, BlockFile& file) {
-  PageBuffer buffer;
+void SnapshotWrite::write_run(const BlockRun& run) {
   const std::uint64_t begin = layout_.datasets[run.dataset].offset + run.block * kChecksumBlock;
-  const std::size_t at_once = begins_with_page(run.bytes) ? kBytesACall : kChecksumBlock;
-  for (std::size_t done = 0; done < run.bytes.size() && !given_up_; done += at_once) {
-    std::span<const std::byte> bytes = run.bytes.subspan(done, std::min(at_once, run.bytes.size() - done));
-    if (!begins_with_page(bytes)) {
-      if (buffer.bytes() == 0) buffer = PageBuffer(kChecksumBlock);
-      bytes = buffer.copy(bytes);
-    }
+  for (std::size_t done = 0; done < run.bytes.size() && !given_up_; done += kBytesAWrite) {
+    const std::span<const std::byte> bytes = run.bytes.subspan(done, std::min(kBytesAWrite, run.bytes.size() - done));
     checksums_[run.dataset] += blocks_checksum(bytes, run.block + done / kChecksumBlock);
-    file.write(bytes, begin + done);
+    file_->write(bytes, begin + done);
   }
 }
 
 void SnapshotWrite::write_blocks() {
-  BlockFile file(temporary_);
-  if (leads()) file.reserve(layout_.file_bytes);
-  file.go_direct();
-  if (alone()) file.flush_behind();
+  file_ = std::make_unique<BlockFile>(temporary_);
+  if (leads()) file_->reserve(layout_.file_bytes);
   for (const BlockRun& run : runs_) {
     kill_point("snapshot-column", exchange_.rank());
     give_back_columns(run.dataset);
-    write_run(run, file);
+    write_run(run);
   }
   give_back_columns(give_back_column_.size());
   if (late_) {
-    write_rows(file);
+    write_rows();
     leave_graph();
   }
-  if (given_up_) return;
-  file.end_flush_behind();
-  kill_point("snapshot-written", exchange_.rank());
+  if (!given_up_) kill_point("snapshot-written", exchange_.rank());
 }
 
 // The rows' columns side by side, until nobody wants them any more.
-void SnapshotWrite::write_rows(BlockFile& file) {
+void SnapshotWrite::write_rows() {
   std::vector<BlockStream> streams;
   streams.reserve(kRowColumns);
   for (const char* name : kRowDatasets) {
@@ -251,7 +244,7 @@ void SnapshotWrite::write_rows(BlockFile& file) {
     const auto keep = [this, dataset](std::uint64_t begin, std::span<const std::byte> bytes) {
       pieces_.push_back({dataset, begin, layout_.datasets[dataset].bytes, {bytes.begin(), bytes.end()}});
     };
-    streams.emplace_back(file, found->offset, part_begin_[dataset], checksums_[dataset], keep);
+    streams.emplace_back(*file_, found->offset, part_begin_[dataset], checksums_[dataset], keep);
   }
   struct GivenUp {};
   try {
@@ -268,12 +261,13 @@ void SnapshotWrite::write_rows(BlockFile& file) {
 // What this rank has got of the blocks that no rank had all of; then all that it has written is on disk.
 void SnapshotWrite::write_shared() {
   pieces_ = {};
-  BlockFile file(temporary_);
-  file.go_direct();
-  for (const JoinedBlock& block : joined_) write_run({block.dataset, block.block, block.bytes}, file);
+  for (const JoinedBlock& block : joined_) write_run({block.dataset, block.block, block.bytes});
   joined_ = {};
   kill_point("snapshot-flush", exchange_.rank());
-  if (!leads()) file.flush();  // rank 0's go with the seal
+  if (!leads()) {  // rank 0's go with the seal
+    file_->flush();
+    file_.reset();
+  }
   kill_point("snapshot-flushed", exchange_.rank());
 }
 
@@ -308,12 +302,10 @@ void SnapshotWrite::seal() {
   seal.rest_checksum = rest_checksum(temporary_, seal);
   const std::string text = seal_text(seal);
   static_cast<void>(parse_seal(text, temporary_));  // what could not be read again is an error now
-  {
-    BlockFile file(temporary_);
-    file.write(std::as_bytes(std::span(text)), 0);
-    kill_point("snapshot-sealed", 0);
-    file.flush();
-  }
+  file_->write(std::as_bytes(std::span(text)), 0);
+  kill_point("snapshot-sealed", 0);
+  file_->flush();
+  file_.reset();
   kill_point("snapshot-rename", 0);
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) refuse_file("rename a file to", path_);
   kill_point("snapshot-renamed", 0);

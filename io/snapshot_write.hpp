@@ -72,9 +72,9 @@ class SnapshotWrite {
   void give_back_columns(std::size_t end);
   void leave_graph();
   void write_blocks();
-  void write_rows(BlockFile& file);
+  void write_rows();
   void write_shared();
-  void write_run(const BlockRun& run, BlockFile& file);
+  void write_run(const BlockRun& run);
   void seal();
   [[nodiscard]] bool leads() const { return exchange_.rank() == 0; }
   [[nodiscard]] bool alone() const { return exchange_.size() == 1; }
@@ -90,6 +90,7 @@ class SnapshotWrite {
   std::string header_;  // rank 0
   std::string symbols_;
   SnapshotLayout layout_;
+  std::unique_ptr<BlockFile> file_;
   std::vector<BlockRun> runs_;                           // by dataset, of what was copied
   std::vector<std::uint64_t> part_begin_;                // by dataset: DatasetPart::begin
   std::vector<BlockPiece> pieces_;                       // until they are joined

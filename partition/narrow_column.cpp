@@ -11,6 +11,8 @@
 namespace tessera {
 namespace {
 
+constexpr std::size_t kPage = 4096;
+
 // Large columns are written once from end to end: in huge pages that takes half the time.
 void ask_for_huge_pages(std::byte* memory, std::uint64_t bytes) {
   constexpr std::uintptr_t kHugePage = std::uintptr_t{1} << 21;
@@ -35,41 +37,35 @@ NarrowColumn::NarrowColumn(std::initializer_list<std::uint64_t> values) {
 NarrowColumn& NarrowColumn::operator=(const NarrowColumn& other) {
   if (this == &other) return *this;
   set_size(other.size_, other.width_);
-  if (!empty()) std::memcpy(begin_, other.begin_, size_ * width_);
+  if (!empty()) std::memcpy(memory_.get(), other.memory_.get(), size_ * width_);
   return *this;
 }
 
 void NarrowColumn::swap(NarrowColumn& other) noexcept {
   memory_.swap(other.memory_);
   std::swap(memory_bytes_, other.memory_bytes_);
-  std::swap(begin_, other.begin_);
   std::swap(size_, other.size_);
   std::swap(width_, other.width_);
 }
 
-void NarrowColumn::set_size(std::uint64_t count, unsigned width, std::uint64_t at) {
-  CHECK(at % width == 0);
-  const std::uint64_t offset = at % kPage;
+void NarrowColumn::set_size(std::uint64_t count, unsigned width) {
   memory_.reset();
-  begin_ = nullptr;
   size_ = count;
   width_ = width;
-  memory_bytes_ = count == 0 ? 0 : (offset + count * width + kPage - 1) / kPage * kPage;
+  memory_bytes_ = (count * width + kPage - 1) / kPage * kPage;
   if (memory_bytes_ == 0) return;
   memory_.reset(static_cast<std::byte*>(std::aligned_alloc(kPage, memory_bytes_)));
   if (memory_ == nullptr) throw std::bad_alloc();
   ask_for_huge_pages(memory_.get(), memory_bytes_);
-  begin_ = memory_.get() + offset;
 }
 
 void NarrowColumn::touch(std::uint64_t from, std::uint64_t to) {
   CHECK(from <= to && to <= size_);
-  touch_memory(begin_ + from * width_, (to - from) * width_);
+  touch_memory(memory_.get() + from * width_, (to - from) * width_);
 }
 
 void NarrowColumn::resize(std::uint64_t count, unsigned width) {
-  const auto offset = static_cast<std::uint64_t>(begin_ - memory_.get());
-  if (width == width_ && offset + count * width <= memory_bytes_) {
+  if (width == width_ && count * width <= memory_bytes_) {
     size_ = count;
     return;
   }
@@ -107,7 +103,7 @@ void NarrowColumn::keep(std::uint64_t from, std::uint64_t to) {
   CHECK(from <= to && to <= size_);
   NarrowColumn kept;
   kept.set_size(to - from, width_);
-  if (!kept.empty()) std::memcpy(kept.begin_, begin_ + from * width_, kept.size_ * width_);
+  if (!kept.empty()) std::memcpy(kept.memory_.get(), memory_.get() + from * width_, kept.size_ * width_);
   swap(kept);
 }
 

@@ -1,7 +1,5 @@
 // A column of unsigned integers that are 1, 2, 4 or 8 bytes wide, all alike: as few as the greatest needs. Positions in
 // an e-graph rarely need eight, and a snapshot is copied, checked and written whole, so that its bytes are its cost.
-// The elements begin at a chosen place within a page: where the file has the same place, what lies in memory can be
-// written past the system's cache from where it is.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +22,6 @@ class NarrowColumn {
   using value_type = std::uint64_t;
   using const_iterator = Iterator;
   using iterator = Iterator;
-  static constexpr std::size_t kPage = 4096;
 
   // Bytes an element needs to be able to hold this.
   [[nodiscard]] static unsigned width_of(std::uint64_t greatest);
@@ -41,9 +38,9 @@ class NarrowColumn {
   ~NarrowColumn() = default;
   void swap(NarrowColumn& other) noexcept;
 
-  // From here on `count` elements of any value, `width` bytes each, which begin `at` bytes (modulo kPage) into a page;
-  // `at` is a multiple of the width. In memory that nobody has touched yet, where there is much of it.
-  void set_size(std::uint64_t count, unsigned width, std::uint64_t at = 0);
+  // From here on `count` elements of any value, `width` bytes each. In memory that nobody has touched yet, where there
+  // is much of it.
+  void set_size(std::uint64_t count, unsigned width);
 
   // Elements [from, to) are about to be written: memory that nobody has touched yet is had at once for all of them, for
   // less than page by page.
@@ -53,12 +50,12 @@ class NarrowColumn {
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] unsigned width() const { return width_; }
   [[nodiscard]] std::uint64_t memory_bytes() const { return memory_bytes_; }
-  [[nodiscard]] std::span<const std::byte> bytes() const { return {begin_, size_ * width_}; }
+  [[nodiscard]] std::span<const std::byte> bytes() const { return {memory_.get(), size_ * width_}; }
   // As what they are: unsigned integers of the width.
   template <class Element>
   [[nodiscard]] Element* elements() {
     CHECK(sizeof(Element) == width_);
-    return reinterpret_cast<Element*>(begin_);
+    return reinterpret_cast<Element*>(memory_.get());
   }
   // Calls work(elements) with a pointer to them.
   template <class Work>
@@ -84,13 +81,13 @@ class NarrowColumn {
   [[nodiscard]] std::uint64_t operator[](std::uint64_t i) const {
     switch (width_) {
       case 1:
-        return reinterpret_cast<const std::uint8_t*>(begin_)[i];
+        return reinterpret_cast<const std::uint8_t*>(memory_.get())[i];
       case 2:
-        return reinterpret_cast<const std::uint16_t*>(begin_)[i];
+        return reinterpret_cast<const std::uint16_t*>(memory_.get())[i];
       case 4:
-        return reinterpret_cast<const std::uint32_t*>(begin_)[i];
+        return reinterpret_cast<const std::uint32_t*>(memory_.get())[i];
       default:
-        return reinterpret_cast<const std::uint64_t*>(begin_)[i];
+        return reinterpret_cast<const std::uint64_t*>(memory_.get())[i];
     }
   }
   [[nodiscard]] std::uint64_t back() const { return (*this)[size_ - 1]; }
@@ -138,7 +135,6 @@ class NarrowColumn {
 
   std::unique_ptr<std::byte, Free> memory_;
   std::uint64_t memory_bytes_ = 0;
-  std::byte* begin_ = nullptr;
   std::uint64_t size_ = 0;
   unsigned width_ = 1;
 };

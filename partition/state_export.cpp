@@ -187,10 +187,9 @@ class StateCopy {
     share_.children = range[2];
   }
 
-  // Widths follow from what all ranks know; places within a page are those that the elements will have in a file.
+  // Widths follow from what all ranks know.
   static void make_room(NarrowColumn& column, const ShareRange& range, std::uint64_t greatest) {
-    const unsigned width = NarrowColumn::width_of(greatest);
-    column.set_size(range.size(), width, range.begin * width);
+    column.set_size(range.size(), NarrowColumn::width_of(greatest));
   }
   void make_room(bool for_rows) {
     const GraphSizes& sizes = share_.sizes;

@@ -66,20 +66,17 @@ TEST(NarrowColumn, ManyElements) {
   EXPECT_EQ(column.memory_bytes(), 0U);
 }
 
-TEST(NarrowColumn, BeginsWhereItIsTold) {
-  for (const std::uint64_t at : {0U, 8U, 4088U, 4096U, 12296U}) {
-    NarrowColumn column;
-    column.set_size(5000, 8, at);
-    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(column.bytes().data()) % NarrowColumn::kPage, at % NarrowColumn::kPage);
-    EXPECT_GE(column.memory_bytes(), column.bytes().size());
-    auto* elements = column.elements<std::uint64_t>();
-    std::iota(elements, elements + 5000, std::uint64_t{1} << 50);
-    const NarrowColumn copy = column;
-    EXPECT_EQ(copy.values(), column.values());
-    const NarrowColumn moved = std::move(column);
-    EXPECT_EQ(moved.values(), copy.values());
-    EXPECT_EQ(moved[4999], (std::uint64_t{1} << 50) + 4999);
-  }
+TEST(NarrowColumn, CopiesAndMovesWhatItHolds) {
+  NarrowColumn column;
+  column.set_size(5000, 8);
+  EXPECT_GE(column.memory_bytes(), column.bytes().size());
+  auto* elements = column.elements<std::uint64_t>();
+  std::iota(elements, elements + 5000, std::uint64_t{1} << 50);
+  const NarrowColumn copy = column;
+  EXPECT_EQ(copy.values(), column.values());
+  const NarrowColumn moved = std::move(column);
+  EXPECT_EQ(moved.values(), copy.values());
+  EXPECT_EQ(moved[4999], (std::uint64_t{1} << 50) + 4999);
 }
 
 TEST(NarrowColumn, EveryWidthReadsBack) {
