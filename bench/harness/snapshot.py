@@ -9,8 +9,10 @@ has takes in the same folder is told beside: no snapshot gets there faster.
 Rate: a snapshot with all that belongs to one (checksums, seal, onto disk) against one rank that writes the same columns
 with plain HDF5 and flushes the file; at least half as fast.
 Medians over the rounds, and [least .. greatest]; a first round warms up. The processor time that goes into either run
-is told beside: on a machine that has other things to do it is steadier than time by the clock. A verdict with a
-question mark (pass?, FAIL?) is the median's, but so many rounds cannot tell it from chance: give more --repetitions.
+is told beside: on a machine that has other things to do it is steadier than time by the clock. So is how long the
+search stood still for snapshots, by its own report, which leaves out what the threads that write them take from it. A
+verdict with a question mark (pass?, FAIL?) is the median's, but so many rounds cannot tell it from chance: give more
+--repetitions.
 Exit codes: 0 every target was met, 1 some was missed, 2 bad options or nothing to run.
 """
 
@@ -38,8 +40,8 @@ HEAVY_REPETITIONS = 3
 LAYOUTS = {"one": "one thread", "two": "two threads", "ranks": "two ranks x one thread"}
 SEARCHES = {
     "mobilenet": ["search", "mobilenet-v1", "--array", "16x16", "--no-verify", "--out", "out"],
-    "math11": ["saturate", "math", "--iterations", "11"],
-    "math12": ["saturate", "math", "--iterations", "12"],
+    "math11": ["saturate", "math", "--iterations", "11", "--report", "report.json"],
+    "math12": ["saturate", "math", "--iterations", "12", "--report", "report.json"],
 }
 TITLES = {"mobilenet": "MobileNet on 16x16", "math11": "math, 11 iterations", "math12": "math, 12 iterations"}
 EVERY = 5
@@ -96,6 +98,12 @@ def one_run(command, folder):
             "processor": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime}
 
 
+def waited(folder):
+    """Seconds that the search of the run in the folder stood still for snapshots, by its own report."""
+    report = next(path for path in (folder / "report.json", folder / "out" / "report.json") if path.exists())
+    return sum(phase["seconds"] for phase in json.loads(report.read_text())["phases"] if phase["name"] == "snapshot")
+
+
 def plain_write(folder, size):
     """Seconds that writing so many bytes to a file in the folder takes until they are on disk."""
     piece = os.urandom(PIECE)
@@ -119,6 +127,7 @@ def cost_round(search, layout, number, options, build):
         with tempfile.TemporaryDirectory(prefix="tessera-snapshot-", dir=options.folder) as folder:
             result[kind] = one_run(command + kinds[kind], folder)
             if kind == "kept":
+                result["waited"] = waited(pathlib.Path(folder))
                 sizes = [file.stat().st_size for file in sorted((pathlib.Path(folder) / "kept").glob("*.h5"))]
                 result["bytes"] = sum(sizes)
                 result["newest"] = sizes[-1]
@@ -134,6 +143,7 @@ def cost_line(search, layout, rounds):
         return statistics.median(value_of(one) for one in rounds)
 
     beside = [f"processor time {processor:.3f}", f"a run takes {middle(lambda one: one['plain']['seconds']):.2f} s",
+              f"the search waited {middle(lambda one: one['waited']):.3f} s",
               f"{middle(lambda one: one['bytes']) / 1e6:.0f} MB kept",
               f"plain writing of the newest's {middle(lambda one: one['newest']) / 1e6:.0f} MB takes "
               f"{middle(lambda one: one['plain_write']):.3f} s"]

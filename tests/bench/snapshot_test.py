@@ -14,7 +14,7 @@ import snapshot
 
 def cost_round(plain, kept):
     return {"plain": {"seconds": plain, "processor": plain}, "kept": {"seconds": kept, "processor": kept}, "bytes": 9e6,
-            "newest": 4e6, "plain_write": 0.25}
+            "newest": 4e6, "plain_write": 0.25, "waited": 0.04}
 
 
 class Verdicts(unittest.TestCase):
@@ -24,6 +24,7 @@ class Verdicts(unittest.TestCase):
         self.assertTrue(line.met)
         self.assertIn("1.040 [1.040 .. 2.000]  pass", line.text(9))
         self.assertIn("plain writing of the newest's 4 MB takes 0.250 s", line.beside)
+        self.assertIn("the search waited 0.040 s", line.beside)
         self.assertNotIn("periodic", line.beside)
         parts = [one | {"last": {"seconds": 1.03 * one["plain"]["seconds"]}} for one in steady]
         self.assertIn("1.030 without the periodic ones", snapshot.cost_line("math11", "one", parts).beside)
@@ -49,6 +50,15 @@ class Verdicts(unittest.TestCase):
 
 
 class Runs(unittest.TestCase):
+    def test_how_long_a_search_waited_is_in_its_report(self):
+        with tempfile.TemporaryDirectory(prefix="tessera-snapshot-test-") as folder:
+            phases = [{"name": "match", "seconds": 2.0}, {"name": "snapshot", "seconds": 0.25}]
+            for report in (pathlib.Path(folder) / "report.json", pathlib.Path(folder) / "a" / "out" / "report.json"):
+                report.parent.mkdir(parents=True, exist_ok=True)
+                report.write_text(json.dumps({"phases": phases}), encoding="utf-8")
+            for run in (pathlib.Path(folder), pathlib.Path(folder) / "a"):
+                self.assertEqual(snapshot.waited(run), 0.25)
+
     def test_it_measures_the_rate(self):
         with tempfile.TemporaryDirectory(prefix="tessera-snapshot-test-") as folder:
             result = pathlib.Path(folder) / "result.json"
