@@ -28,9 +28,24 @@ if [[ -n $obstacle ]]; then
   exit 77
 fi
 
-# Many iterations, for a snapshot after each of which the search waits: half a minute or more of mostly writing, with a
-# few hundred megabytes. Jobs must outlast Slurm's clocks on fast machines, too.
-search=(saturate math --iterations 330 --match-limit 300)
+# Many iterations, for a snapshot after each of which the search waits: as many as ranks here do within 40 seconds. So
+# jobs outlast the clocks of Slurm on fast machines, and on slow disks do not spend what the clocks leave them on
+# reading snapshots that have become too large for that.
+reach_of() {
+  local folder
+  folder=$(mktemp -d)
+  "${TESSERA_MPIEXEC:-mpirun}" -np 4 "$program" "$@" --threads 1 --time-limit 40s --snapshot "$folder/keep" \
+    --every-iterations 1 2>/dev/null | grep -oP '(?<=^stopped: time after )\d+(?= iterations)'
+  rm -rf "$folder"
+}
+search=(saturate math --match-limit 300)
+iterations=$(reach_of "${search[@]}")
+if [[ -z $iterations ]]; then
+  echo "run.sh: the search ended before its time" >&2
+  exit 1
+fi
+search+=(--iterations "$iterations")
+echo "a search of $iterations iterations"
 export ROOT=$root PROGRAM=$program EVERY=1ms
 stop_all() { emulation_stop; }
 
