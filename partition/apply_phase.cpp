@@ -188,15 +188,20 @@ class ApplyPhase {
                                   : build.symbol;
   }
 
+  // Handles of classes, of one match after another.
+  struct Source {
+    const std::uint32_t* at;
+    std::size_t step;
+  };
+
   // Ahead of a group of matches of which requests are made: the global ids and names of their classes. Always inlined,
   // or the compiler takes it for pure.
   static constexpr std::uint32_t kGroup = 32;
-  [[gnu::always_inline]] void prefetch_classes(const Piece& piece, const RulePlan& plan, std::uint32_t begin) const {
-    const std::size_t stride = plan.slot_count;
-    const std::span slots(piece.slots + begin * stride, std::min(kGroup, piece.count - begin) * stride);
-    for (std::size_t i = 0; i < slots.size(); ++i)
-      if (plan.slot_kind[i % stride] == SlotKind::kClass && !Handle{slots[i]}.is_foreign())
-        partition_.prefetch_class(ClassId(slots[i]));
+  [[gnu::always_inline]] void prefetch_classes(const Source& source, std::uint32_t begin, std::uint32_t end) const {
+    for (std::uint32_t m = begin; m < end; ++m) {
+      const Handle handle{NodeResult{source.at[m * source.step]}.handle()};
+      if (!handle.is_foreign()) partition_.prefetch_class(ClassId(handle.value));
+    }
   }
 
   std::size_t request_wave(std::size_t task, std::size_t p, std::uint32_t wave) {
@@ -230,10 +235,6 @@ class ApplyPhase {
     const std::size_t arity = kArity == kAnyArity ? build.kids.size() : kArity;
     const std::size_t nodes = plan.builds.size();
     const std::uint32_t* root = b + 1 == nodes ? piece.slots + plan.root_slot : nullptr;
-    struct Source {
-      const std::uint32_t* at;
-      std::size_t step;
-    };
     constexpr std::size_t kMost = kArity == kAnyArity ? kMaxArity : kArity;
     std::array<Source, kMost> sources;
     for (std::size_t k = 0; k < arity; ++k) {
@@ -244,7 +245,11 @@ class ApplyPhase {
     NodeRequest request{build.symbol, kNoTarget, piece.rule, static_cast<std::uint32_t>(piece.results + b), 0, false};
     std::array<std::uint32_t, kMost> kids;
     for (std::uint32_t m = 0; m < piece.count; ++m) {
-      if (m % kGroup == 0 && !partition_.alone()) prefetch_classes(piece, plan, m);
+      if (m % kGroup == 0 && !partition_.alone()) {
+        const std::uint32_t end = std::min(m + kGroup, piece.count);
+        for (std::size_t k = 0; k < arity; ++k) prefetch_classes(sources[k], m, end);
+        if (root != nullptr) prefetch_classes({root, plan.slot_count}, m, end);
+      }
       if (build.symbol.is_none()) request.symbol = symbol_of(piece, build, m);
       if (root != nullptr) request.target = root[std::size_t{m} * plan.slot_count];
       std::uint32_t marks = 0;

@@ -15,6 +15,7 @@ struct WireReply {
 };
 
 constexpr std::size_t kGroup = 32;
+constexpr std::size_t kAhead = 8;
 
 }  // namespace
 
@@ -37,7 +38,16 @@ std::uint32_t Inserter::local_handle(std::uint32_t handle) {
 void Inserter::add_deferred() {
   std::array<std::uint32_t, kMaxArity> kids;
   for (Task& task : tasks_) {
-    for (Deferred& deferred : task.deferred) {
+    // Calls visit(id) for the classes that a request needs ghosts of.
+    const auto for_each_foreign = [&](std::size_t request, auto&& visit) {
+      if (request >= task.deferred.size()) return;
+      for (std::uint32_t k = task.deferred[request].kids_begin; k < task.deferred[request].kids_end; ++k)
+        if (const Handle kid{task.deferred_kids[k]}; kid.is_foreign()) visit(foreign_[kid.foreign_index()].named.id);
+    };
+    for (std::size_t i = 0; i < task.deferred.size(); ++i) {
+      for_each_foreign(i + 2 * kAhead, [&](GlobalId id) { partition_.prefetch_local_slot(id); });
+      for_each_foreign(i + kAhead, [&](GlobalId id) { partition_.prefetch_local(id); });
+      Deferred& deferred = task.deferred[i];
       const std::size_t arity = deferred.kids_end - deferred.kids_begin;
       for (std::size_t k = 0; k < arity; ++k) kids[k] = local_handle(task.deferred_kids[deferred.kids_begin + k]);
       if (deferred.request.target != kNoTarget) deferred.request.target = local_handle(deferred.request.target);

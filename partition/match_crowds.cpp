@@ -62,8 +62,8 @@ bool clearly_more(std::uint64_t part, std::uint64_t whole, std::uint64_t other, 
 
 }  // namespace
 
-void MatchCrowds::find(const MatchHeader& walk, std::span<const std::uint32_t> held, std::size_t least,
-                       std::vector<Crowd>& crowds, std::vector<char>& taken) const {
+void MatchCrowds::find(const MatchHeader& walk, std::span<const std::uint32_t> held, std::span<const std::uint32_t> met,
+                       std::size_t least, std::vector<Crowd>& crowds, std::vector<char>& taken) const {
   taken.clear();
   const MatchWalk& of = wire_.walk(walk.program, walk.walk);
   const std::size_t stride = of.carried.size();
@@ -78,7 +78,7 @@ void MatchCrowds::find(const MatchHeader& walk, std::span<const std::uint32_t> h
     std::size_t end = begin;
     while (end < found.size() && found[end].first == found[begin].first) ++end;
     if (end - begin >= least) {
-      Crowd crowd{walk.program, walk.walk, {}, {}};
+      Crowd crowd{walk.program, walk.walk, {}, {}, {}};
       for (const std::uint32_t name : of.list_names) crowd.list.push_back(id(found[begin].second, name));
       taken.resize(count);
       for (std::size_t f = begin; f < end; ++f) {
@@ -89,6 +89,7 @@ void MatchCrowds::find(const MatchHeader& walk, std::span<const std::uint32_t> h
         taken[i] = 1;
         const auto values = held.subspan(i * stride, stride);
         crowd.values.insert(crowd.values.end(), values.begin(), values.end());
+        crowd.met.push_back(met[i]);
       }
       crowds.push_back(std::move(crowd));
     }
@@ -113,8 +114,10 @@ void MatchCrowds::ask(std::span<std::vector<Crowd>> found, Outbox& outbox) {
   for (std::size_t begin = 0; begin < crowds.size();) {
     Crowd& crowd = crowds[begin];
     std::size_t end = begin + 1;
-    for (; end < crowds.size() && list_of(crowds[end]) == list_of(crowd); ++end)
+    for (; end < crowds.size() && list_of(crowds[end]) == list_of(crowd); ++end) {
       crowd.values.insert(crowd.values.end(), crowds[end].values.begin(), crowds[end].values.end());
+      crowd.met.insert(crowd.met.end(), crowds[end].met.begin(), crowds[end].met.end());
+    }
     begin = end;
     const int home = home_of(crowd);
     const std::uint64_t size = crowd.values.size() / wire_.walk(crowd.program, crowd.walk).carried.size();
@@ -132,7 +135,8 @@ void MatchCrowds::read(int source, const MatchHeader& header, MessageReader& rea
     read_rows(source, header, reader);
   } else if (header.message == MatchMessage::kAsk) {
     const auto wire = reader.take<WireAsk>();
-    Question question{{header.program, header.walk, {}, {}}, {from, static_cast<std::uint32_t>(wire.crowd), wire.size}};
+    Question question{{header.program, header.walk, {}, {}, {}},
+                      {from, static_cast<std::uint32_t>(wire.crowd), wire.size}};
     const std::size_t names = wire_.walk(header.program, header.walk).list_names.size();
     for (std::size_t n = 0; n < names; ++n) question.list.list.push_back(reader.take<GlobalId>());
     questions_.push_back(std::move(question));
@@ -254,14 +258,17 @@ std::vector<CrowdJoin> MatchCrowds::settle(Outbox& outbox) {
     const bool all_stay = waiting.due == 0 || stays(waiting.answers);  // 0: has insisted
     bool insists = false;
     for (Answer& answer : waiting.answers) {
+      const auto rank = static_cast<std::uint32_t>(answer.rank);
+      if (std::ranges::all_of(crowd.met, [&](std::uint32_t met) { return met == rank; })) continue;
       // Partial matches at the home of a class met the home's rows before they became a crowd.
       if (answer.rank == partition_.rank() && home_of(crowd) == partition_.rank()) continue;
       if (!all_stay) {
-        for (std::size_t at = 0; at < crowd.values.size(); at += stride)
-          wire_.put(outbox, answer.rank, header_of(crowd.program, crowd.walk, MatchMessage::kContinue),
-                    std::span(crowd.values).subspan(at, stride));
+        for (std::size_t i = 0; i < crowd.met.size(); ++i)
+          if (crowd.met[i] != rank)
+            wire_.put(outbox, answer.rank, header_of(crowd.program, crowd.walk, MatchMessage::kContinue),
+                      std::span(crowd.values).subspan(i * stride, stride));
       } else if (answer.here != nullptr) {
-        joins.push_back({waiting.crowd, std::move(answer.here)});
+        joins.push_back({waiting.crowd, rank, std::move(answer.here)});
       } else {
         outbox.put(answer.rank, header_of(crowd.program, crowd.walk, MatchMessage::kInsist));
         outbox.put(answer.rank, WireInsist{number});

@@ -24,11 +24,13 @@ struct Crowd {
   std::uint32_t walk = 0;
   std::vector<GlobalId> list;         // the class, or the children of the row
   std::vector<std::uint32_t> values;  // of one partial match after another, as the walk's `carried`
+  std::vector<std::uint32_t> met;     // of each, the rank whose rows it has met, or kNoRank; not: its class's home
 };
 
-// A crowd, or what is left of it, and rows for all of its partial matches.
+// A crowd, and a rank's rows for all of its partial matches that have not met them.
 struct CrowdJoin {
   std::shared_ptr<const Crowd> crowd;
+  std::uint32_t rank;
   std::shared_ptr<const FittingRows> rows;
 };
 
@@ -53,8 +55,8 @@ class MatchCrowds {
 
   // Puts those of `held` (values of one partial match after another) that are among `least` or more for one list into
   // `crowds`, and marks them in `taken`, by partial match; it stays empty if there are none. Tasks may do so at once.
-  void find(const MatchHeader& walk, std::span<const std::uint32_t> held, std::size_t least, std::vector<Crowd>& crowds,
-            std::vector<char>& taken) const;
+  void find(const MatchHeader& walk, std::span<const std::uint32_t> held, std::span<const std::uint32_t> met,
+            std::size_t least, std::vector<Crowd>& crowds, std::vector<char>& taken) const;
 
   // Once a delivery, in this order; all write what is to be delivered next.
   // Asks for the rows of new crowds; those of several tasks for one list become one.

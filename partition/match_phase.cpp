@@ -209,13 +209,24 @@ class MatchPhase {
     // Those that ask for one list follow each other, as start rows do.
     std::ranges::sort(arrived, {}, &ArrivedMatch::list);
     const std::size_t parts = (arrived.size() + kPart - 1) / kPart;
+    const auto kind_of = [&](const ArrivedMatch& match) {
+      return programs_[match.header.program].program->walks[match.header.walk].kind;
+    };
+    const auto list_of = [](const ArrivedMatch& match) { return Handle{static_cast<std::uint32_t>(match.list)}; };
     share(parts, arrived.size() >= kFewArrivals, [&](Matcher& matcher, std::size_t part) {
       const std::size_t end = std::min(arrived.size(), (part + 1) * kPart);
       for (std::size_t i = part * kPart; i < end; ++i) {
+        if (const std::size_t far = i + 2 * Matcher::kAhead; far < end) {
+          __builtin_prefetch(&registers[arrived[far].registers]);
+          if (kind_of(arrived[far]) != Step::Kind::kLookup) matcher.prefetch_class(list_of(arrived[far]));
+        }
+        if (const std::size_t near = i + Matcher::kAhead; near < end)
+          if (kind_of(arrived[near]) != Step::Kind::kLookup)
+            matcher.prefetch_list(kind_of(arrived[near]), list_of(arrived[near]));
         const MatchHeader& header = arrived[i].header;
         const PartialMatch partial{
             header.program, header.walk,
-            registers.subspan(arrived[i].registers, programs_[header.program].program->registers)};
+            registers.subspan(arrived[i].registers, programs_[header.program].program->registers), arrived[i].met};
         const bool again = (i > 0 && arrived[i - 1].list == arrived[i].list) ||
                            (i + 1 < arrived.size() && arrived[i + 1].list == arrived[i].list);
         if (header.message == MatchMessage::kContinue)
@@ -263,10 +274,11 @@ class MatchPhase {
     }
     share(parts.size(), work >= kFewRows, [&](Matcher& matcher, std::size_t p) {
       const Crowd& crowd = *parts[p].join->crowd;
+      const CrowdJoin& join = *parts[p].join;
       const std::size_t carried = carried_of(crowd);
       for (std::size_t i = parts[p].begin; i < parts[p].end; ++i)
-        matcher.resume(crowd.program, crowd.walk, std::span(crowd.values).subspan(i * carried, carried),
-                       *parts[p].join->rows);
+        if (crowd.met[i] != join.rank)
+          matcher.resume(crowd.program, crowd.walk, std::span(crowd.values).subspan(i * carried, carried), *join.rows);
     });
   }
   [[nodiscard]] std::size_t carried_of(const Crowd& crowd) const {

@@ -11,12 +11,12 @@ constexpr std::size_t kFewValues = std::size_t{1} << 16;  // held back; fewer ar
 constexpr std::size_t kManyValues = std::size_t{1} << 14;
 constexpr std::size_t kFewerInCrowds = 8;
 
-// Calls visit(rank) for every other rank that may hold rows for the walk in this class of this rank.
+// Calls visit(rank) for every other rank but `met` that may hold rows for the walk in this class of this rank.
 template <class Visit>
-void for_each_holder(const Partition& partition, const MatchWalk& walk, ClassId cls, Visit&& visit) {
+void for_each_holder(const Partition& partition, const MatchWalk& walk, ClassId cls, std::uint32_t met, Visit&& visit) {
   partition.subscribers.for_each(cls, [&](const Subscriber& subscriber) {
     const std::uint64_t mask = walk.kind == Step::Kind::kMembers ? subscriber.member_mask : subscriber.parent_mask;
-    if ((mask & walk.operators) != 0) visit(static_cast<int>(subscriber.rank));
+    if ((mask & walk.operators) != 0 && subscriber.rank != met) visit(static_cast<int>(subscriber.rank));
   });
 }
 
@@ -32,7 +32,7 @@ MatchTraveller::MatchTraveller(Partition& partition, std::span<const RunningProg
       held_(tasks) {
   for (std::vector<Held>& of_task : held_)
     for (std::uint32_t p = 0; p < programs.size(); ++p)
-      for (std::uint32_t w = 0; w < programs[p].program->walks.size(); ++w) of_task.push_back({p, w, {}});
+      for (std::uint32_t w = 0; w < programs[p].program->walks.size(); ++w) of_task.push_back({p, w, {}, {}});
 }
 
 bool MatchTraveller::forward(std::size_t task, const PartialMatch& partial) {
@@ -42,25 +42,30 @@ bool MatchTraveller::forward(std::size_t task, const PartialMatch& partial) {
     for (std::size_t k = 0; k < walk.kids.size(); ++k) kids[k] = partial.registers[walk.kids[k]];
     if (no_other_rank_has_row(walk, std::span(kids).first(walk.kids.size()))) return true;
     if (home_of_row(walk, std::span(kids).first(walk.kids.size())) == partition_.rank()) return true;
-    hold(task, partial);
+    hold(task, partial, PartialMatch::kNoRank);
     return false;
   }
   const Handle from{partial.registers[walk.from]};
-  if (is_elsewhere(from)) {
-    hold(task, partial);
+  if (from.is_foreign()) {
+    hold(task, partial, PartialMatch::kNoRank);
     return false;
   }
+  if (partition_.is_ghost(ClassId(from.value))) {
+    hold(task, partial, static_cast<std::uint32_t>(partition_.rank()));
+    return true;
+  }
   bool any = false;
-  for_each_holder(partition_, walk, ClassId(from.value), [&](int) { any = true; });
-  if (any) hold(task, partial);
+  for_each_holder(partition_, walk, ClassId(from.value), partial.met, [&](int) { any = true; });
+  if (any) hold(task, partial, partial.met);
   return true;
 }
 
-void MatchTraveller::hold(std::size_t task, const PartialMatch& partial) {
+void MatchTraveller::hold(std::size_t task, const PartialMatch& partial, std::uint32_t met) {
   const RunningProgram& running = programs_[partial.program];
-  std::vector<std::uint32_t>& values = held_[task][running.first_walk + partial.walk].values;
+  Held& held = held_[task][running.first_walk + partial.walk];
   for (const Carried& carried : running.program->walks[partial.walk].carried)
-    values.push_back(partial.registers[carried.reg]);
+    held.values.push_back(partial.registers[carried.reg]);
+  held.met.push_back(met);
 }
 
 void MatchTraveller::send_held() {
@@ -76,7 +81,11 @@ void MatchTraveller::send_held() {
       if (held.values.empty()) continue;
       send(outboxes_[task], held, least, found[task]);
       held.values.clear();
-      if (held.values.capacity() > kFewValues) held.values.shrink_to_fit();
+      held.met.clear();
+      if (held.values.capacity() > kFewValues) {
+        held.values.shrink_to_fit();
+        held.met.shrink_to_fit();
+      }
     }
   });
   crowds_.ask(found, outboxes_.front());
@@ -87,13 +96,14 @@ void MatchTraveller::send(Outbox& outbox, const Held& held, std::size_t least, s
   const std::size_t stride = walk.carried.size();
   const MatchHeader header{held.program, static_cast<std::uint16_t>(held.walk), MatchMessage::kContinue};
   std::vector<char> taken;
-  crowds_.find(header, held.values, least, crowds, taken);
+  crowds_.find(header, held.values, held.met, least, crowds, taken);
   for (std::size_t at = 0; at < held.values.size(); at += stride)
     if (taken.empty() || taken[at / stride] == 0)
-      send_to_holders(outbox, header, std::span(held.values).subspan(at, stride));
+      send_to_holders(outbox, header, std::span(held.values).subspan(at, stride), held.met[at / stride]);
 }
 
-void MatchTraveller::send_to_holders(Outbox& outbox, MatchHeader header, std::span<const std::uint32_t> values) {
+void MatchTraveller::send_to_holders(Outbox& outbox, MatchHeader header, std::span<const std::uint32_t> values,
+                                     std::uint32_t met) {
   const MatchWalk& walk = wire_.walk(header.program, header.walk);
   if (walk.kind == Step::Kind::kLookup) {
     std::array<std::uint32_t, kMaxArity> kids;
@@ -103,11 +113,12 @@ void MatchTraveller::send_to_holders(Outbox& outbox, MatchHeader header, std::sp
   }
   const Handle from{values[walk.list_names.front()]};
   if (is_elsewhere(from)) {
-    header.message = MatchMessage::kToHome;
+    header.message = met == PartialMatch::kNoRank ? MatchMessage::kToHome : MatchMessage::kToHomeHasMet;
     wire_.put(outbox, wire_.global(from).home(), header, values);
     return;
   }
-  for_each_holder(partition_, walk, ClassId(from.value), [&](int rank) { wire_.put(outbox, rank, header, values); });
+  for_each_holder(partition_, walk, ClassId(from.value), met,
+                  [&](int rank) { wire_.put(outbox, rank, header, values); });
 }
 
 bool MatchTraveller::deliver(std::vector<ArrivedMatch>& arrived, std::vector<std::uint32_t>& registers) {
@@ -124,7 +135,7 @@ bool MatchTraveller::deliver(std::vector<ArrivedMatch>& arrived, std::vector<std
   superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int source, MessageReader& reader) {
     while (!reader.done()) {
       const auto header = reader.take<MatchHeader>();
-      if (header.message != MatchMessage::kToHome && header.message != MatchMessage::kContinue) {
+      if (!is_partial(header.message)) {
         crowds_.read(source, header, reader);
         continue;
       }
@@ -135,7 +146,9 @@ bool MatchTraveller::deliver(std::vector<ArrivedMatch>& arrived, std::vector<std
       for (const Carried& carried : walk.carried) registers[at + carried.reg] = wire_.take(reader, carried);
       const std::uint64_t list =
           std::uint64_t{running.first_walk + header.walk} << 1 | (header.message == MatchMessage::kContinue ? 1U : 0U);
-      arrived.push_back({list << 32 | registers[at + walk.from], header, at});
+      const bool has_met = header.message == MatchMessage::kToHomeHasMet;
+      arrived.push_back({list << 32 | registers[at + walk.from], header, at,
+                         has_met ? static_cast<std::uint32_t>(source) : PartialMatch::kNoRank});
     }
   });
   crowds_.pass_on(outboxes_.front());

@@ -1,8 +1,8 @@
-// Carries partial matches between ranks. A partial match whose next walk enters a class of another rank goes to the
-// class's home, and from there to the ranks that hold fitting rows; one whose next step is a look-up goes straight to
-// the home of the row that it looks for. It travels as the registers that are read later, in global ids. Where many
-// want the same list, they stay and the list's rows come (partition/match_crowds.hpp); so what is to travel is held
-// back until the ranks exchange, and then counted by list.
+// Carries partial matches between ranks. A partial match whose next walk enters a class of another rank meets this
+// rank's rows, goes to the class's home, and from there to the other ranks that hold fitting rows; one whose next step
+// is a look-up goes straight to the home of the row that it looks for. It travels as the registers that are read later,
+// in global ids. Where many want the same list, they stay and the list's rows come (partition/match_crowds.hpp); so
+// what is to travel is held back until the ranks exchange, and then counted by list.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,7 @@ struct ArrivedMatch {
   std::uint64_t list;  // equal for those that ask for one list: to sort by
   MatchHeader header;
   std::size_t registers;  // offset
+  std::uint32_t met;      // PartialMatch::met
 };
 
 class MatchTraveller final : public Remote {
@@ -44,17 +45,17 @@ class MatchTraveller final : public Remote {
   [[nodiscard]] std::vector<CrowdJoin> settle() { return crowds_.settle(outboxes_.front()); }
 
  private:
-  // Of one walk of one program: `carried` of one partial match after another.
-  struct Held {
+  struct Held {  // of one walk of one program
     std::uint32_t program;
     std::uint32_t walk;
-    std::vector<std::uint32_t> values;
+    std::vector<std::uint32_t> values;  // `carried` of one partial match after another
+    std::vector<std::uint32_t> met;     // of each, the rank whose rows it has met, or kNoRank; not: its class's home
   };
 
-  void hold(std::size_t task, const PartialMatch& partial);
+  void hold(std::size_t task, const PartialMatch& partial, std::uint32_t met);
   void send_held();
   void send(Outbox& outbox, const Held& held, std::size_t least, std::vector<Crowd>& crowds);
-  void send_to_holders(Outbox& outbox, MatchHeader header, std::span<const std::uint32_t> values);
+  void send_to_holders(Outbox& outbox, MatchHeader header, std::span<const std::uint32_t> values, std::uint32_t met);
   // Cheaper to tell than where it would be: one of the children lives here, and no other rank has a row of this
   // operator around it. Not told of every row of which it is true.
   [[nodiscard]] bool no_other_rank_has_row(const MatchWalk& walk, std::span<const std::uint32_t> kids) const;

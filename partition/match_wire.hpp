@@ -13,14 +13,18 @@
 namespace tessera {
 
 enum class MatchMessage : std::uint16_t {
-  kToHome,    // a partial match on its way to the home of the class that it must enter
-  kContinue,  // a partial match to be continued with the receiver's rows
+  kToHome,        // a partial match on its way to the home of the class that it must enter
+  kToHomeHasMet,  // the same, which has met the sender's rows already
+  kContinue,      // a partial match to be continued with the receiver's rows
   // partition/match_crowds.hpp
   kAsk,
   kRequest,
   kRows,
   kInsist,
 };
+
+// Else a message of crowds.
+[[nodiscard]] inline bool is_partial(MatchMessage message) { return message <= MatchMessage::kContinue; }
 
 struct MatchHeader {
   std::uint32_t program;

@@ -57,8 +57,7 @@ class NeighbourPlacement final : public Placement {
   [[nodiscard]] int home(std::uint64_t symbol, std::span<const NamedClass> kids) const override {
     if (kids.empty()) return rank_of(hash_of(symbol, kids), ranks_);
     const NamedClass* youngest = kids.data();
-    for (const NamedClass& kid : kids.subspan(1))
-      if (younger(kid, *youngest)) youngest = &kid;
+    for (const NamedClass& kid : kids.subspan(1)) youngest = younger(kid, *youngest) ? &kid : youngest;
     const std::uint32_t birth = ClassTable::birth(youngest->name);
     const std::size_t at = birth < generation_of_.size() ? generation_of_[birth] : generations_.size();
     if (at == 0) return rank_of(hash_of(symbol, kids), ranks_);
@@ -108,7 +107,8 @@ class NeighbourPlacement final : public Placement {
   static bool younger(const NamedClass& a, const NamedClass& b) {
     const std::uint32_t x = ClassTable::birth(a.name);
     const std::uint32_t y = ClassTable::birth(b.name);
-    return x != y ? x > y : mix64(a.id.value) > mix64(b.id.value);
+    const unsigned of_twins = mix64(a.id.value) > mix64(b.id.value) ? 1 : 0;  // no branch: it could not be foretold
+    return (static_cast<unsigned>(x > y) | (static_cast<unsigned>(x == y) & of_twins)) != 0;
   }
 
   int ranks_;

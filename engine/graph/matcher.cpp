@@ -15,7 +15,6 @@ constexpr std::size_t kWordsOfRow = 4;                   // that an arm loads, m
 constexpr std::size_t kMostLeft = std::size_t{1} << 22;  // words that a task writes to leave walks to others
 constexpr std::size_t kStartRows = 512;                  // of one operator, that go through an arm together
 constexpr std::size_t kBatch = std::size_t{1} << 16;     // start rows whose lists are put in order together
-constexpr std::size_t kAhead = 8;                        // rows whose walks' first cache misses overlap
 
 }  // namespace
 
@@ -189,24 +188,6 @@ inline std::uint64_t Matcher::list_of(std::uint32_t walk) const {
   return next.kind == Step::Kind::kLookup ? 0 : registers_[next.from];
 }
 
-// Ahead of a row's walk: the row and the class whose list it walks; then the list's first entry. Always inlined, or the
-// compiler takes them for pure and drops them.
-[[gnu::always_inline]] inline void Matcher::prefetch_class(std::uint64_t list_and_row) const {
-  graph_.nodes.prefetch_row(RowId(static_cast<std::uint32_t>(list_and_row)));
-  if (const Handle list{static_cast<std::uint32_t>(list_and_row >> 32)}; !list.is_foreign())
-    __builtin_prefetch(&graph_.classes[ClassId(list.value)]);
-}
-[[gnu::always_inline]] inline void Matcher::prefetch_list(Step::Kind kind, std::uint64_t list_and_row) const {
-  const Handle list{static_cast<std::uint32_t>(list_and_row >> 32)};
-  if (list.is_foreign()) return;
-  if (kind == Step::Kind::kMembers) {
-    const std::uint32_t first = graph_.classes[ClassId(list.value)].first_member;
-    if (first != 0) graph_.nodes.prefetch_row(RowId(first - 1));
-  } else if (const Edge first = graph_.first_parent(ClassId(list.value)); !first.is_end()) {
-    graph_.nodes.prefetch_edge(first);
-  }
-}
-
 void Matcher::walk_lists(std::uint32_t program, const MatchArm& arm, std::uint32_t walk,
                          std::vector<std::uint64_t>& rows) {
   if (running_ != &programs_[program]) select(program);
@@ -214,8 +195,12 @@ void Matcher::walk_lists(std::uint32_t program, const MatchArm& arm, std::uint32
   if (has_list) sort_by_upper_half(rows, scratch_);
   std::uint64_t last = ~std::uint64_t{0};
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (has_list && i + 2 * kAhead < rows.size()) prefetch_class(rows[i + 2 * kAhead]);
-    if (has_list && i + kAhead < rows.size()) prefetch_list(program_->walks[walk].kind, rows[i + kAhead]);
+    if (has_list && i + 2 * kAhead < rows.size()) {
+      graph_.nodes.prefetch_row(RowId(static_cast<std::uint32_t>(rows[i + 2 * kAhead])));
+      prefetch_class(Handle{static_cast<std::uint32_t>(rows[i + 2 * kAhead] >> 32)});
+    }
+    if (has_list && i + kAhead < rows.size())
+      prefetch_list(program_->walks[walk].kind, Handle{static_cast<std::uint32_t>(rows[i + kAhead] >> 32)});
     const std::uint64_t list = rows[i] >> 32;
     const bool again = list == last || (i + 1 < rows.size() && rows[i + 1] >> 32 == list);
     last = list;

@@ -90,9 +90,12 @@ struct alignas(kApartBytes) MatchOutput {
 };
 
 struct PartialMatch {
+  static constexpr std::uint32_t kNoRank = 0xffffffffU;
+
   std::uint32_t program = 0;
   std::uint32_t walk = 0;
   std::span<const std::uint32_t> registers;
+  std::uint32_t met = kNoRank;  // another rank, with whose rows it has gone on already
 };
 
 class Remote {
@@ -126,6 +129,21 @@ class Matcher {
   void resume(const PartialMatch& partial, bool again);
   // Continues a partial match at the home of the class that it must enter, wherever the rows are.
   void arrive(const PartialMatch& partial, bool again);
+  // Ahead of either, in two stages: `list` is what the walk goes into. Not for look-ups. Always inlined, or the
+  // compiler takes them for pure and drops them.
+  static constexpr std::size_t kAhead = 8;  // whose first cache misses overlap
+  [[gnu::always_inline]] void prefetch_class(Handle list) const {
+    if (!list.is_foreign()) __builtin_prefetch(&graph_.classes[ClassId(list.value)]);
+  }
+  [[gnu::always_inline]] void prefetch_list(Step::Kind kind, Handle list) const {
+    if (list.is_foreign()) return;
+    if (kind == Step::Kind::kMembers) {
+      const std::uint32_t first = graph_.classes[ClassId(list.value)].first_member;
+      if (first != 0) graph_.nodes.prefetch_row(RowId(first - 1));
+    } else if (const Edge first = graph_.first_parent(ClassId(list.value)); !first.is_end()) {
+      graph_.nodes.prefetch_edge(first);
+    }
+  }
   // Goes on with a part of a long list.
   void resume(const LongWalk& rest, std::size_t begin, std::size_t end);
   // Continues a partial match with rows of another rank. `carried`: as the walk's.
@@ -159,8 +177,6 @@ class Matcher {
   void enter(std::uint32_t index, bool again);
   [[nodiscard]] bool is_hopeless(const MatchWalk& walk) const;
   void walk_here(const MatchWalk& walk, std::uint32_t index, bool again);  // this rank's rows
-  void prefetch_class(std::uint64_t list_and_row) const;
-  void prefetch_list(Step::Kind kind, std::uint64_t list_and_row) const;
   void walk_list(const MatchWalk& walk, std::uint32_t index);
   void keep(const MatchWalk& walk, std::uint32_t index, KeptList& kept);
   void add_fitting(const MatchWalk& walk, RowId row, const Row& r, std::uint32_t position, FittingRows& rows) const;

@@ -171,7 +171,9 @@ INSTANTIATE_TEST_SUITE_P(MatchCrowds, Products,
                                            Product{"ManyRowsOfOneRankComeOnDemand", 200, 700, "q", 1},
                                            Product{"PartialMatchesOfOneRankGoToFewRows", 300, 120, "k", 2},
                                            Product{"PartialMatchesOfOneRankGoToManyRows", 120, 700, "k", 2},
-                                           Product{"BothSpread", 300, 300, "", 0}),
+                                           Product{"BothSpread", 300, 300, "", 0},
+                                           Product{"TooFewOfEachRankMeetAtTheHome", 80, 300, "", 0},
+                                           Product{"TooFewOfEachRankAndFewRows", 100, 70, "", 0}),
                          [](const auto& instance) { return std::string(instance.param.what); });
 
 }  // namespace

@@ -3,12 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/language/term_language.hpp"
 #include "engine/rule/rule_parser.hpp"
 #include "partition/local_exchange.hpp"
+#include "partition/match_wire.hpp"
 #include "partition/search.hpp"
 #include "partition/statistics.hpp"
 
@@ -50,6 +52,38 @@ TEST(Matching, NothingIsNewOnceEverythingWasFoundAndAllIsFoundFromScratch) {
       EXPECT_EQ(scratch.matches[0], search.enodes() - 7) << "every row but the seven leaves";
     });
   }
+}
+
+// Leaves on rank 1, all other e-nodes on rank 0.
+class LeavesApart final : public Placement {
+ public:
+  [[nodiscard]] int home(std::uint64_t /*symbol*/, std::span<const NamedClass> kids) const override {
+    return kids.empty() ? 1 : 0;
+  }
+  [[nodiscard]] bool wants_loads(std::uint64_t /*rows*/) const override { return false; }
+  void set_loads(std::uint32_t /*iteration*/, std::span<const std::uint64_t> /*loads*/) override {}
+};
+
+TEST(Matching, APartialMatchDoesNotReturnToTheRankThatSentItOn) {
+  constexpr std::uint64_t kParents = 50;  // too few for a crowd
+  std::string text = "(rewrite grow hub (q c))\n(rewrite pair (k ?b (q ?x)) (r ?b ?x))\n(start c";
+  for (std::uint64_t i = 0; i < kParents; ++i) text += " (k b" + std::to_string(i) + " hub)";
+  LocalWorld(2).run([&](Exchange& exchange) {
+    Fixture f(text + ")\n");
+    SearchOptions options;
+    options.partition.own_placement = [](int) { return std::make_unique<LeavesApart>(); };
+    Search search(exchange, f.language, f.symbols, f.set.rules, options);
+    search.start(f.set.start);
+    search.iterate();  // hub, which lives on rank 1, has got a member on rank 0, where its parents are
+    const std::uint64_t before = exchange.traffic().bytes_sent;
+    const MatchResult found = match(search, f.plans, true);
+    const std::uint64_t sent = exchange.traffic().bytes_sent - before;
+    EXPECT_EQ(found.matches[1], kParents) << "each once, though rank 0 need not wait for hub's home";
+    if (exchange.rank() == 0)
+      EXPECT_GT(sent, kParents * sizeof(MatchHeader)) << "there might be other members";
+    else
+      EXPECT_LT(sent, kParents * sizeof(MatchHeader)) << "nothing comes back";
+  });
 }
 
 TEST(Matching, AJoinInAnotherOrderFindsTheSame) {
