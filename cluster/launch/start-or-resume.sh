@@ -9,9 +9,11 @@
 #   LAUNCHER  what starts the ranks, word by word (default none: one process)
 #   PROGRAM   the program                         (default build/release/bin/tessera beside this script)
 #   THREADS   of each rank                        (default: the program's choice)
+#   IN_VAIN   so many runs in a row that leave no newer snapshot are enough (default 3; 0: there is no end to them)
 # USR1 (snapshot), USR2, TERM and INT (snapshot and stop) that reach this script are passed on to the ranks.
 # Ends with the program's exit code, and with 75 (run me again) also when the program failed but left a newer snapshot
-# than it found: then going on is worth a try, and cannot go on for ever.
+# than it found: then going on is worth a try, and cannot go on for ever. Interrupted runs that leave no newer snapshot
+# are counted in KEEP/runs-in-vain: after IN_VAIN of them it ends with 3, for their time is too short to get anywhere.
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -66,5 +68,17 @@ if [[ $code -eq 1 && -s $note ]]; then code=3; fi
 if [[ $code -gt 2 && $code -ne 75 && -n $left && $left != "$found" ]]; then
   echo "start-or-resume.sh: ended with code $code, but left ${left}: worth another try (75)" >&2
   code=75
+fi
+in_vain=$keep/runs-in-vain
+if [[ $code -ne 75 || $left != "$found" ]]; then
+  rm -f "$in_vain"
+elif mkdir -p "$keep" && echo "$(date '+%F %T') nothing newer than ${found:-the start}" >>"$in_vain"; then
+  runs=$(wc -l <"$in_vain")
+  if [[ ${IN_VAIN:-3} -gt 0 && $runs -ge ${IN_VAIN:-3} ]]; then
+    rm -f "$in_vain"
+    echo "start-or-resume.sh: $runs runs in a row were interrupted before there was a snapshot newer than" \
+      "${found:-the start}: they need more time, to read one and do an iteration; not to be run again so (3)" >&2
+    code=3
+  fi
 fi
 exit "$code"

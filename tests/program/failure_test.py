@@ -180,6 +180,22 @@ class Scripts(FailureTest):
         self.assertIn("resumed from", self.text())
         self.assertEqual(self.text().count("lost rank 1 of 2"), 1, self.text())
 
+    def test_runs_that_are_too_short_to_get_anywhere_come_to_an_end(self):
+        # Interrupted at once; the third run, and it alone, leaves a snapshot.
+        program = self.folder / "interrupted"
+        program.write_text("#!/bin/bash\necho run >>runs\nif [[ $(wc -l <runs) -eq 3 ]]; then "
+                           "mkdir -p kept; echo >kept/snapshot-000001.h5; fi\nexit 75\n", encoding="utf-8")
+        program.chmod(0o755)
+        settings = {"PROGRAM": str(program), "LAUNCHER": ""}
+        process = self.script(LOOP, "search", environment=settings)
+        self.assertEqual(process.wait(timeout=60), FAILURE, self.text())
+        self.assertEqual(len((self.folder / "runs").read_text(encoding="utf-8").splitlines()), 6, self.text())
+        self.assertIn("3 runs in a row were interrupted before there was a snapshot newer than "
+                      "kept/snapshot-000001.h5", self.text())
+        self.assertEqual([p.name for p in (self.folder / "kept").iterdir()], ["snapshot-000001.h5"])
+        process = self.script(LOOP, "search", environment={**settings, "IN_VAIN": "0", "ATTEMPTS": "5"})
+        self.assertEqual(process.wait(timeout=60), 75, self.text())
+
     def test_signals_are_passed_on(self):
         process = self.script(START, *ENDLESS)
         self.wait_for(lambda: len(list(self.folder.glob("kept/*.h5"))) > 1, process)
