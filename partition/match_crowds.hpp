@@ -53,8 +53,9 @@ class MatchCrowds {
  public:
   MatchCrowds(Partition& partition, MatchWire& wire) : partition_(partition), wire_(wire) {}
 
-  // Puts those of `held` (values of one partial match after another) that are among `least` or more for one list into
-  // `crowds`, and marks them in `taken`, by partial match; it stays empty if there are none. Tasks may do so at once.
+  // Puts those of `held` (values of one partial match after another, `met` of each as in Crowd) that are among `least`
+  // or more for one list into `crowds`, and marks them in `taken`, by partial match; it stays empty if there are none.
+  // Tasks may do so at once.
   void find(const MatchHeader& walk, std::span<const std::uint32_t> held, std::span<const std::uint32_t> met,
             std::size_t least, std::vector<Crowd>& crowds, std::vector<char>& taken) const;
 
