@@ -38,7 +38,7 @@ std::uint32_t Inserter::local_handle(std::uint32_t handle) {
 void Inserter::add_deferred() {
   std::array<std::uint32_t, kMaxArity> kids;
   for (Task& task : tasks_) {
-    // Calls visit(id) for the classes that a request needs ghosts of.
+    // Calls visit(id) for a request's children that must be made ghosts of.
     const auto for_each_foreign = [&](std::size_t request, auto&& visit) {
       if (request >= task.deferred.size()) return;
       for (std::uint32_t k = task.deferred[request].kids_begin; k < task.deferred[request].kids_end; ++k)

@@ -24,7 +24,7 @@ struct Crowd {
   std::uint32_t walk = 0;
   std::vector<GlobalId> list;         // the class, or the children of the row
   std::vector<std::uint32_t> values;  // of one partial match after another, as the walk's `carried`
-  std::vector<std::uint32_t> met;     // of each, the rank whose rows it has met, or kNoRank; not: its class's home
+  std::vector<std::uint32_t> met;     // of each, the rank whose rows it has met (its class's home aside), or kNoRank
 };
 
 // A crowd, and a rank's rows for all of its partial matches that have not met them.

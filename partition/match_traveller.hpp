@@ -49,7 +49,7 @@ class MatchTraveller final : public Remote {
     std::uint32_t program;
     std::uint32_t walk;
     std::vector<std::uint32_t> values;  // `carried` of one partial match after another
-    std::vector<std::uint32_t> met;     // of each, the rank whose rows it has met, or kNoRank; not: its class's home
+    std::vector<std::uint32_t> met;     // of each, the rank whose rows it has met (its class's home aside), or kNoRank
   };
 
   void hold(std::size_t task, const PartialMatch& partial, std::uint32_t met);

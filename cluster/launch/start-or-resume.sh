@@ -30,6 +30,12 @@ if [[ ! -x $program ]]; then
   exit 2
 fi
 
+enough=${IN_VAIN:-3}
+if [[ ! $enough =~ ^(0|[1-9][0-9]*)$ ]]; then
+  echo "start-or-resume.sh: found IN_VAIN=$enough, expected a number of runs" >&2
+  exit 2
+fi
+
 newest() {
   local files=("$keep"/snapshot-*.h5)
   if [[ -e ${files[0]} ]]; then echo "${files[-1]}"; fi   # iterations have leading zeros
@@ -72,9 +78,11 @@ fi
 in_vain=$keep/runs-in-vain
 if [[ $code -ne 75 || $left != "$found" ]]; then
   rm -f "$in_vain"
-elif mkdir -p "$keep" && echo "$(date '+%F %T') nothing newer than ${found:-the start}" >>"$in_vain"; then
-  runs=$(wc -l <"$in_vain")
-  if [[ ${IN_VAIN:-3} -gt 0 && $runs -ge ${IN_VAIN:-3} ]]; then
+elif [[ $enough -gt 0 ]]; then
+  if ! { mkdir -p "$keep" && echo "$(date '+%F %T') nothing newer than ${found:-the start}" >>"$in_vain"; }; then
+    echo "start-or-resume.sh: nothing can be written in $keep, no snapshot either; not to be run again so (3)" >&2
+    code=3
+  elif runs=$(wc -l <"$in_vain") && [[ $runs -ge $enough ]]; then
     rm -f "$in_vain"
     echo "start-or-resume.sh: $runs runs in a row were interrupted before there was a snapshot newer than" \
       "${found:-the start}: they need more time, to read one and do an iteration; not to be run again so (3)" >&2

@@ -195,6 +195,10 @@ class Scripts(FailureTest):
         self.assertEqual([p.name for p in (self.folder / "kept").iterdir()], ["snapshot-000001.h5"])
         process = self.script(LOOP, "search", environment={**settings, "IN_VAIN": "0", "ATTEMPTS": "5"})
         self.assertEqual(process.wait(timeout=60), 75, self.text())
+        # Where nothing can be written, nothing gets on, and cannot be counted either.
+        process = self.script(LOOP, "search", environment={**settings, "KEEP": "interrupted/kept"})
+        self.assertEqual(process.wait(timeout=60), FAILURE, self.text())
+        self.assertIn("nothing can be written in interrupted/kept", self.text())
 
     def test_signals_are_passed_on(self):
         process = self.script(START, *ENDLESS)
@@ -208,6 +212,8 @@ class Scripts(FailureTest):
         self.assertIn("found no command", self.text())
         self.assertEqual(self.script(START, "search", environment={"PROGRAM": "gone"}).wait(timeout=60), BAD_INPUT)
         self.assertIn("found no program 'gone'", self.text())
+        self.assertEqual(self.script(START, "search", environment={"IN_VAIN": "few"}).wait(timeout=60), BAD_INPUT)
+        self.assertIn("found IN_VAIN=few", self.text())
         self.assertEqual(self.script(LOOP, "search", "--bogus").wait(timeout=60), BAD_INPUT)
 
 
