@@ -13,7 +13,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kPieceMatches = 4096;
+constexpr std::size_t kPieceMatches = 1024;  // small enough that threads finish a slice together
 // Requests of a slice should fit into a core's cache; threads and ranks must have enough of them between two barriers:
 // to wake a thread takes long, and so does waiting for the slowest.
 constexpr std::size_t kSliceResults = std::size_t{1} << 14;
@@ -132,7 +132,7 @@ class ApplyPhase {
     inserter_.set_tasks(tasks);
     const std::size_t foreign = matches_.foreign.size();
     results_.resize(results);
-    if (computes_symbols_) compute_symbols(begin, end, tasks);
+    if (computes_symbols_) compute_symbols(begin, end);
     std::vector<std::vector<double>> seconds(tasks, std::vector<double>(plans_.size(), 0));
     std::vector<std::vector<std::size_t>> requests(tasks, std::vector<std::size_t>(plans_.size(), 0));
     for (std::uint32_t wave = 0; wave == 0 || wave < result_.supersteps; ++wave) {
@@ -282,24 +282,24 @@ class ApplyPhase {
     return h;
   }
 
-  // Evaluates computed attributes; symbols nobody has yet are agreed on by all ranks.
-  void compute_symbols(std::size_t begin, std::size_t end, std::size_t tasks) {
+  // Evaluates computed attributes; symbols nobody has yet are agreed on by all ranks. Piece by piece, as threads are
+  // free: what a match costs here differs from rule to rule.
+  void compute_symbols(std::size_t begin, std::size_t end) {
     const Remote* remote = partition_.alone() ? nullptr : &data_of_foreign_;
-    std::vector<std::vector<Symbol>> missing(tasks);
-    std::vector<std::string> failures(tasks);
-    const std::size_t pieces = end - begin;
+    std::vector<std::size_t> computing;
+    for (std::size_t p = begin; p < end; ++p)
+      if (plans_[pieces_[p].rule].computed_symbols != 0) computing.push_back(p);
+    std::vector<std::vector<Symbol>> missing(computing.size());
+    std::vector<std::string> failures(computing.size());
     const auto pass = [&](bool first) {
-      partition_.workers.for_each(tasks, true, [&](std::size_t task) {
-        for (std::size_t p = begin + pieces * task / tasks; p < begin + pieces * (task + 1) / tasks; ++p) {
-          Piece& piece = pieces_[p];
-          const RulePlan& plan = plans_[piece.rule];
-          if (plan.computed_symbols == 0) continue;
-          piece.computed.resize(std::size_t{piece.count} * plan.computed_symbols);
-          try {
-            compute_piece(piece, plan, remote, first ? &missing[task] : nullptr);
-          } catch (const Error& error) {
-            if (failures[task].empty()) failures[task] = "rule " + plan.rule->name + ": " + error.what();
-          }
+      partition_.workers.for_each(computing.size(), true, [&](std::size_t i) {
+        Piece& piece = pieces_[computing[i]];
+        const RulePlan& plan = plans_[piece.rule];
+        piece.computed.resize(std::size_t{piece.count} * plan.computed_symbols);
+        try {
+          compute_piece(piece, plan, remote, first ? &missing[i] : nullptr);
+        } catch (const Error& error) {
+          failures[i] = "rule " + plan.rule->name + ": " + error.what();
         }
       });
     };
@@ -309,7 +309,7 @@ class ApplyPhase {
       if (failure.empty()) failure = f;
     partition_.agree_on_error(failure);
     std::vector<Symbol> wanted;
-    for (auto& of_task : missing) wanted.insert(wanted.end(), of_task.begin(), of_task.end());
+    for (auto& of_piece : missing) wanted.insert(wanted.end(), of_piece.begin(), of_piece.end());
     if (!any_rank(!wanted.empty())) return;
     agree_on_symbols(partition_, wanted);
     pass(false);
