@@ -79,10 +79,11 @@ class GroupModel:
         self.iteration, self.phase, self.step, self.call = key
         groups = sorted(by_ranks.items())
         self.steps = groups[-1][1].steps  # few ranks work in more slices, each on more data: those are no more work
-        self.seconds = Growth([(p, g.seconds) for p, g in groups], hubs)
-        # Without counts the clock is all there is, and it is too noisy for a curve: what a rank spends in idle steps,
-        # and beyond that as much in all, however many ranks share it.
-        beyond = [max(0.0, g.uncounted - g.steps * p * overhead(p)) for p, g in groups]
+        # What a step costs without data is taken off: it does not grow with the graph.
+        self.seconds = Growth([(p, max(0.0, g.seconds - g.counted_steps * p * overhead(p))) for p, g in groups], hubs)
+        # Where nothing is counted there is too little for a curve: beyond what idle steps cost as much in all, however
+        # many ranks share it.
+        beyond = [max(0.0, g.uncounted - (g.steps - g.counted_steps) * p * overhead(p)) for p, g in groups]
         self.uncounted = sum(beyond) / len(beyond)
         self.bytes = Growth([(p, float(g.bytes)) for p, g in groups], hubs, share_that_leaves=True)
         self.balance = Balance([(p, g.excess(p)) for p, g in groups])
@@ -101,7 +102,7 @@ class GroupModel:
         return min(ranks - 1.0, distinct(ranks, max(1.0, records)))
 
 
-def fit_overhead(records, rates, smallest=3):
+def fit_overhead(records, smallest=3):
     """Seconds of a rank in a step that has nothing to do: fixed + each rank. From the first iterations, where the graph
     is tiny: medians over steps of the mean over ranks."""
     points = []
@@ -109,7 +110,7 @@ def fit_overhead(records, rates, smallest=3):
         idle = sorted(sum(step.seconds) / record.ranks for step in record.steps
                       if step.iteration <= smallest and step.call in ("alltoall", "reduce"))
         if idle:
-            points.append((record.ranks, idle[len(idle) // 2] / rates.scale[record.ranks]))
+            points.append((record.ranks, idle[len(idle) // 2]))
     if not points:
         return lambda ranks: 0.0
     fixed, each = nonnegative_least_squares([[1.0, float(p)] for p, _ in points], [v for _, v in points],
@@ -132,7 +133,7 @@ class Workload:
             raise ValueError("found no record on two or more ranks, expected at least one")
         self.enodes = max(record.enodes for record in records)
         self.rates = Rates(many)
-        self.overhead = fit_overhead(many, self.rates)
+        self.overhead = fit_overhead(many)
         by_key = {}
         for record in many:
             for key, group in groups_of(record, self.rates).items():

@@ -1,8 +1,8 @@
 """Reads work records (io/WORK_RECORD_FORMAT.md) and sums them up by kind of step.
 
-A Group is all steps of one iteration with the same phase, name and call: what the model fits and replays. Counted work
-is put into seconds by rates (seconds per unit and per byte) that are fitted to all records of a run, so that growth and
-balance come from counts, which repeat exactly, and not from clocks, which do not.
+A Group is all steps of one iteration with the same phase, name and call: what the model fits and replays. Its seconds
+are the measured ones; how they are divided among ranks is told by counts, which repeat exactly, put into seconds by
+rates (seconds per unit and per byte) that are fitted to all records of a run.
 """
 
 import json
@@ -152,36 +152,22 @@ def rows_of(record):
 
 
 class Rates:
-    """Seconds per unit and per byte, by phase and step, from all records of a run together.
+    """Seconds per unit and per byte, by phase and step, from all records of a run together. The same work on more ranks
+    is more and smaller numbers, whose squares would count for less: each record counts times its ranks."""
 
-    A machine that others use as well is slower at one time than at another: each record has a scale, how much slower it
-    was than the fastest one. Rates are those of the fastest.
-    """
-
-    def __init__(self, records, rounds=4):
+    def __init__(self, records):
+        self.rate = {}
         sums = [self._normal_equations(record) for record in records]
-        self.scale = {record.ranks: 1.0 for record in records}
-        for _ in range(rounds):
-            self.rate = {}
-            for key in dict.fromkeys(key for of_record in sums for key in of_record):
-                parts = [(of_record[key], self.scale[record.ranks]) for of_record, record in zip(sums, records)
-                         if key in of_record]
-                matrix = [[sum(part[0][i][j] for part, _ in parts) for j in range(FEATURES)]
-                          for i in range(FEATURES)]
-                vector = [sum(part[1][i] / scale for part, scale in parts) for i in range(FEATURES)]
-                self.rate[key] = solve_nonnegative(matrix, vector)
-            slowness = []
-            for record, of_record in zip(records, sums):
-                explained = sum(r * total for key, part in of_record.items()
-                                for r, total in zip(self.rate[key], part[2]))
-                measured = sum(part[3] for part in of_record.values())
-                slowness.append(measured / explained if explained > 0 else 1.0)
-            least = min(slowness)
-            self.scale = {record.ranks: slow / least for record, slow in zip(records, slowness)}
+        for key in dict.fromkeys(key for of_record in sums for key in of_record):
+            parts = [(of_record[key], record.ranks) for of_record, record in zip(sums, records) if key in of_record]
+            matrix = [[sum(ranks * part[0][i][j] for part, ranks in parts) for j in range(FEATURES)]
+                      for i in range(FEATURES)]
+            vector = [sum(ranks * part[1][i] for part, ranks in parts) for i in range(FEATURES)]
+            self.rate[key] = solve_nonnegative(matrix, vector)
 
     @staticmethod
     def _normal_equations(record):
-        """{(phase, step): (matrix, vector, sums of the features, seconds)}; only of rows that have features."""
+        """{(phase, step): (matrix, vector)}; only of rows that have features."""
         sums = {}
         for step, rows in rows_of(record):
             key = (step.phase, step.name)
@@ -191,14 +177,11 @@ class Rates:
                     continue
                 part = sums.get(key)
                 if part is None:
-                    part = sums[key] = [[[0.0] * FEATURES for _ in range(FEATURES)], [0.0] * FEATURES,
-                                        [0.0] * FEATURES, 0.0]
+                    part = sums[key] = ([[0.0] * FEATURES for _ in range(FEATURES)], [0.0] * FEATURES)
                 for i in used:
                     part[1][i] += row[i] * seconds
-                    part[2][i] += row[i]
                     for j in used:
                         part[0][i][j] += row[i] * row[j]
-                part[3] += seconds
         return sums
 
     def loads(self, step, rows):
@@ -215,7 +198,9 @@ class Group:
     def __init__(self, key):
         self.key = key  # iteration, phase, step, call
         self.steps = 0
-        self.seconds = 0.0       # over ranks, by counts and rates
+        self.counted_steps = 0   # in which something was counted
+        self.seconds = 0.0       # over ranks, of those, measured
+        self.loads = 0.0         # over ranks, by counts and rates
         self.longest = 0.0       # sum over steps of the most loaded rank's seconds, by counts and rates
         self.uncounted = 0.0     # over ranks: measured seconds of steps in which nothing was counted
         self.call_seconds = 0.0  # over ranks
@@ -227,13 +212,12 @@ class Group:
 
     def excess(self, ranks):
         """How much longer the most loaded rank works than the mean: max / mean - 1."""
-        return self.longest * ranks / self.seconds - 1 if self.seconds > 0 else 0.0
+        return self.longest * ranks / self.loads - 1 if self.loads > 0 else 0.0
 
 
 def groups_of(record, rates):
     """The record's groups, in order of first appearance."""
     groups = {}
-    ranks = record.ranks
     for step, rows in rows_of(record):
         key = (step.iteration, step.phase, step.name, step.call)
         group = groups.get(key)
@@ -250,8 +234,10 @@ def groups_of(record, rates):
             group.gathered += step.gathered
         loads = rates.loads(step, rows) if rates else None
         if loads:
-            group.seconds += sum(loads)
+            group.counted_steps += 1
+            group.seconds += sum(step.seconds)
+            group.loads += sum(loads)
             group.longest += max(loads)
         else:
-            group.uncounted += sum(step.seconds) / (rates.scale[ranks] if rates else 1.0)
+            group.uncounted += sum(step.seconds)
     return groups

@@ -141,27 +141,54 @@ class Fits(unittest.TestCase):
         self.assertAlmostEqual(hub(256, 1), 127.5, delta=1)
         self.assertAlmostEqual(hub(256, 100), 1.275, delta=0.1)
 
-    def test_rates_come_from_counts_and_a_slow_record_is_found_out(self):
-        records = []
-        for ranks, slowness in ((2, 1.0), (4, 3.0)):
-            steps = [step_line(ranks, work={"visited": [1000 * (r + i) for r in range(ranks)]},
-                               work_ns=[int(5000 * slowness * (r + i)) for r in range(ranks)]) for i in range(1, 6)]
-            records.append((ranks, steps))
-        with tempfile.TemporaryDirectory() as folder:
-            read = []
-            for ranks, steps in records:
-                path = pathlib.Path(folder) / f"{ranks}.jsonl"
-                header = {"tessera_work_record": 1, "ranks": ranks, "threads": "1"}
-                path.write_text("\n".join(map(json.dumps, [header, *steps])), encoding="utf-8")
-                read.append(read_record(path))
-            rates = Rates(read)
-        self.assertAlmostEqual(rates.scale[4] / rates.scale[2], 3.0, delta=0.1)
-        self.assertAlmostEqual(rates.rate["match", "partials"][0], 5e-9, delta=1e-9)
-
     def test_crossing(self):
         self.assertIsNone(model.first_below_half([(2, 1.0), (4, 0.9)]))
         self.assertEqual(model.first_below_half([(2, 0.4)]), 2)
         self.assertEqual(model.first_below_half([(2, 1.0), (64, 0.75), (256, 0.25)]), 128)
+
+
+class Seconds(Folder):
+    def uneven(self, ranks, cost, iteration=9):
+        """Rows visited that are `cost` ns each, and a rank more has more of them."""
+        lines = [step_line(ranks, iteration=iteration, work={"visited": [1000 * (r + i) for r in range(ranks)]},
+                           work_ns=[1000 * cost * (r + i) for r in range(ranks)]) for i in range(1, 6)]
+        return lines
+
+    def test_rates_come_from_all_records(self):
+        records = [read_record(self.record(str(ranks), ranks, self.uneven(ranks, 5))) for ranks in (2, 4)]
+        self.assertAlmostEqual(Rates(records).rate["match", "partials"][0], 5e-9, delta=1e-12)
+
+    def test_what_costs_more_on_more_ranks_is_not_taken_for_a_slow_machine(self):
+        # As many rows on 2, 4 and 8 ranks, which cost 5, 10 and 20 ns each there.
+        records = []
+        for ranks, cost in ((2, 5), (4, 10), (8, 20)):
+            share = 800_000 // ranks
+            line = step_line(ranks, iteration=9, work={"visited": [share] * ranks}, work_ns=[share * cost] * ranks)
+            records.append(read_record(self.record(str(ranks), ranks, [line])))
+        workload = extrapolate.Workload(records)
+        (group,) = workload.groups
+        for ranks, expected in ((2, 0.004), (4, 0.008), (8, 0.016)):
+            self.assertAlmostEqual(group.seconds(ranks), expected, delta=0.03 * expected)
+
+    def test_balance_comes_from_counts_and_seconds_do_not(self):
+        lines = self.uneven(2, 5)
+        lines[0]["work_ns"] = [0, 15_000]  # as long in all: what the clock gave to the other rank
+        record = read_record(self.record("r", 2, lines))
+        (group,) = groups_of(record, Rates([read_record(self.record("even", 2, self.uneven(2, 5)))])).values()
+        self.assertEqual((group.steps, group.counted_steps), (5, 5))
+        self.assertAlmostEqual(group.seconds, 175e-6, places=12)
+        self.assertAlmostEqual(group.excess(2), 100 / 87.5 - 1, places=6)
+
+    def test_what_idle_steps_cost_is_not_multiplied(self):
+        records = []
+        for ranks in (2, 4):
+            idle = [step_line(ranks, work_ns=[2000] * ranks) for _ in range(3)]
+            busy = step_line(ranks, iteration=9, work={"visited": [1000] * ranks}, work_ns=[12_000] * ranks)
+            records.append(read_record(self.record(str(ranks), ranks, [*idle, busy])))
+        workload = extrapolate.Workload(records)
+        self.assertAlmostEqual(workload.overhead(4), 2e-6, delta=1e-7)
+        busy = next(group for group in workload.groups if group.iteration == 9)
+        self.assertAlmostEqual(busy.seconds(4), 4 * 10e-6, delta=1e-6)
 
 
 class Records(Folder):
