@@ -90,6 +90,7 @@ void SnapshotKeeper::watch(SearchOptions& search_options) {
   if (!active()) return;
   search_options.interrupt = [this] { return at_boundary(); };
   search_options.between = [this] { within_iteration(); };
+  search_options.before_change = [this] { wait_for_copy(); };
   search_options.passing_bytes = [this](bool wait) { return held_bytes(wait); };
 }
 
@@ -223,12 +224,22 @@ void SnapshotKeeper::within_iteration() {
   if (busy == 0) step();
 }
 
+void SnapshotKeeper::wait_for_copy() {
+  if (writing_.empty() || writing_.back().is_copied) return;
+  const Waiting waiting(seconds_);
+  Writing& writing = writing_.back();
+  writing.write.wait_for_graph();
+  writing.is_copied = true;
+  if (!fits_beside_search(writing.write.held_bytes())) finish_writing(0);
+}
+
 // The copy is made while snapshots before it may still be on their way, unless memory is short: a copy is far smaller
 // than what it is of. Of a search at rest, e-nodes are written without one.
 void SnapshotKeeper::take(bool at_rest) {
   const std::uint32_t iteration = search_->partition().graph.iteration;
   if (newest() == iteration) return;
   RunStatus::of_process().enter(iteration, "snapshot");
+  wait_for_copy();
   const std::uint64_t used = resident_bytes();
   const std::uint64_t limit = resources_.memory_limit_bytes;
   std::uint64_t waits = limit > 0 && used + used / kLeastOfCopies > limit ? 1 : 0;
@@ -238,13 +249,15 @@ void SnapshotKeeper::take(bool at_rest) {
   origin_.enodes = search_->enodes();
   origin_.eclasses = search_->eclasses();
   try {
-    if (at_rest) {
+    if (at_rest || copies_beside()) {
       exchange_.all_reduce(std::span(&waits, 1), Reduction::kMax);
       auto late = std::make_unique<LateExport>(*search_, roots_);
       finish_writing(most_beside);
       tried_ = iteration;
-      writing_.emplace_back(iteration, path, origin_, std::move(late),
+      using Source = SnapshotWrite::Source;
+      writing_.emplace_back(iteration, path, origin_, std::move(late), at_rest ? Source::kAtRest : Source::kGoesOn,
                             progress_ ? progress_() : std::vector<std::uint64_t>(), exchange_);
+      writing_.back().is_copied = at_rest;
     } else {
       SearchState state = export_state(*search_, roots_);
       if (progress_) state.progress = progress_();

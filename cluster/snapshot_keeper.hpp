@@ -1,10 +1,10 @@
 // A search's snapshots: taken at iteration boundaries when due (--every, --every-iterations), when asked for (signals;
 // files named SNAPSHOT, STOP or REPORT in the folder), before a time limit, and at the end; and taken up again. One is
 // written from a copy while the search goes on, and looked after at the iteration boundaries that follow, if the copy
-// fits into memory beside an e-graph that doubles; else the search waits for it. Once there is one, a few more may be
-// on their way at once; they get there in order. The last one of a rank alone needs no copy of the e-nodes: the e-graph
-// does not change any more. What goes wrong with one is a warning, never the search's end: the last good snapshot
-// stays.
+// fits into memory beside an e-graph that doubles; else the search waits for it. A rank alone that has one thread
+// leaves the copying to the thread that writes, and matches meanwhile. Once there is one, a few more may be on their
+// way at once; they get there in order. The last one needs no copy of the e-nodes: the e-graph does not change any
+// more. What goes wrong with one is a warning, never the search's end: the last good snapshot stays.
 #pragma once
 
 #include <chrono>
@@ -86,7 +86,10 @@ class SnapshotKeeper {
   [[nodiscard]] double seconds_left() const;  // of --time-limit
   [[nodiscard]] bool out_of_time() const;
   [[nodiscard]] bool is_kept_but_for_an_idle_iteration() const;
-  void take(bool at_rest);                // the e-graph stays as it is until let_go()
+  void take(bool at_rest);  // the e-graph stays as it is until let_go()
+  // Whether the search matches on while the thread that writes makes the copy.
+  [[nodiscard]] bool copies_beside() const { return exchange_.size() == 1 && resources_.threads == 1; }
+  void wait_for_copy();                   // of the newest, the only one that may be under way
   void step();                            // the oldest of what is being written: its next stage
   void finish_writing(std::size_t left);  // all stages, until so many are left
   void wait_for_memory() const;           // of all copies
@@ -113,6 +116,7 @@ class SnapshotKeeper {
         : iteration(iteration_in), write(std::forward<Arguments>(arguments)...) {}
     std::uint32_t iteration;
     SnapshotWrite write;
+    bool is_copied = true;  // or its thread is at it
   };
   std::deque<Writing> writing_;  // oldest first
   bool waits_ = false;           // for a copy that did not fit, and has said so

@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "engine/base/check.hpp"
 #include "engine/base/error.hpp"
 #include "engine/base/kill_point.hpp"
 #include "io/block_file.hpp"
@@ -58,16 +59,18 @@ SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& orig
 }
 
 SnapshotWrite::SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, std::unique_ptr<LateExport> late,
-                             std::vector<std::uint64_t> progress, Exchange& exchange)
+                             Source source, std::vector<std::uint64_t> progress, Exchange& exchange)
     : path_(path),
       temporary_(path + ".tmp"),
       exchange_(exchange.size() == 1 ? own_ : exchange),
       late_(std::move(late)) {
   reads_graph_ = true;
-  const auto copy = [this](std::vector<std::uint64_t> with) {
-    state_ = late_->all_but_rows();
+  CHECK(source == Source::kAtRest || alone());
+  const auto copy = [this, source](std::vector<std::uint64_t> with) {
+    state_ = source == Source::kGoesOn ? late_->whole() : late_->all_but_rows();
     state_.progress = std::move(with);
     held_bytes_ = copied_bytes(state_.share);
+    if (source == Source::kGoesOn) leave_graph();
   };
   if (alone()) {
     stage_ = Stage::kSeal;
@@ -206,6 +209,7 @@ void SnapshotWrite::leave_graph() {
 }
 
 void SnapshotWrite::wait_for_memory() const {
+  wait_for_graph();  // what is being copied is held, too, by then
   for (std::uint64_t held = held_bytes_; held != 0; held = held_bytes_) held_bytes_.wait(held);
 }
 

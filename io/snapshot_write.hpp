@@ -28,10 +28,12 @@ class SnapshotWrite {
   // Collective. Makes the temporary file beside `path` and begins to write. Throws Error(kResource) on all ranks when
   // the file system refuses, or else step() does; any failure leaves what stood at `path`, and nothing else.
   SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, SearchState state, Exchange& exchange);
-  // Of a search that has ended, as above: the thread takes the e-nodes that it writes (and a rank alone all that it
-  // writes) from the e-graph itself, which must not change until wait_for_graph() returns, or all is given up.
-  // `progress`: SearchState::progress.
-  SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, std::unique_ptr<LateExport> late,
+  // As above: the thread takes the e-nodes that it writes (and a rank alone all that it writes) from the e-graph
+  // itself, which must not change until wait_for_graph() returns, or all is given up. `source`: a search that is at
+  // rest until then, whose e-nodes are written as they are met; or, of a rank alone, one that goes on, for which the
+  // thread copies all before it writes any. `progress`: SearchState::progress.
+  enum class Source : std::uint8_t { kAtRest, kGoesOn };
+  SnapshotWrite(const std::string& path, const SnapshotOrigin& origin, std::unique_ptr<LateExport> late, Source source,
                 std::vector<std::uint64_t> progress, Exchange& exchange);
   SnapshotWrite(const SnapshotWrite&) = delete;
   SnapshotWrite& operator=(const SnapshotWrite&) = delete;

@@ -105,6 +105,7 @@ std::vector<NamedClass> Search::start(const Expression& expression) {
 }
 
 std::vector<NamedClass> Search::insert(const Expression& expression) {
+  if (options_.before_change) options_.before_change();
   // What is inserted gets a stamp and names of its own: rows and classes of the last iteration stay as they are.
   ++partition_.graph.iteration;
   for (auto& list : partition_.graph.touched) list.clear();
@@ -200,6 +201,7 @@ const IterationRecord& Search::iterate() {
   const Scheduler before = scheduler_;
   std::vector<char> apply(rules_.size(), 0);
   bool waiting = false;
+  bool applies = false;
   for (std::size_t r = 0; r < rules_.size(); ++r) {
     RuleRecord& rule = record.rules[r];
     rule.active = active[r] != 0;
@@ -213,7 +215,9 @@ const IterationRecord& Search::iterate() {
     apply[r] = scheduler_.admit(r, rule.matches, record.iteration) ? 1 : 0;
     rule.put_aside = apply[r] == 0;
     waiting = waiting || rule.put_aside;
+    applies = applies || (apply[r] != 0 && rule.matches != 0);
   }
+  if (applies && options_.before_change) options_.before_change();
   graph.iteration = record.iteration;
   for (auto& list : graph.touched) list.clear();
   apply_merge_rebuild_analyze(matches, apply, record);

@@ -41,6 +41,9 @@ struct SearchOptions {
   // Called by all ranks together between the phases of an iteration and between the slices of its apply phase. May be
   // empty.
   std::function<void()> between;
+  // Called before the e-graph changes: in an iteration that has found something to apply, and by insert(). Until then
+  // from `interrupt` on, or from the end of a run, it is only read. Not collective. May be empty.
+  std::function<void()> before_change;
   // Bytes of this rank's memory that are not the search's and will soon be given back, or with `wait` have been: what
   // is left to the memory limit is reckoned without them, and they are waited for when it is reached. May be empty.
   std::function<std::uint64_t(bool wait)> passing_bytes;

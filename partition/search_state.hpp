@@ -108,8 +108,8 @@ void check_indices(const SearchState& whole);
 
 // Collective. Between iterations. `roots`: the same on every rank.
 [[nodiscard]] SearchState export_state(Search& search, std::span<const NamedClass> roots);
-// The same of a search that has ended, its e-nodes piece by piece and by any one thread: that takes little memory. From
-// its begin to its end nothing may change the e-graph (extraction and digest do not).
+// The same by any one thread, beside what reads the e-graph: from its begin to its end nothing may change that (match
+// phases, extraction and digest do not).
 class LateExport {
  public:
   // Where the column's next so many bytes are to be put, before there is a next call for this column.
@@ -121,10 +121,12 @@ class LateExport {
   LateExport& operator=(const LateExport&) = delete;
   ~LateExport();
 
-  // Once. All but the columns of rows, which have their widths and no elements. Collective; of a rank alone, any thread
-  // may ask.
+  // Once, one of the two. All of it; of a rank alone, by any thread.
+  [[nodiscard]] SearchState whole();
+  // All but the columns of rows, which have their widths and no elements. Collective; of a rank alone, any thread may
+  // ask.
   [[nodiscard]] SearchState all_but_rows();
-  // Then these columns of this rank, in order. Not collective.
+  // Then these columns of this rank, in order, piece by piece: that takes little memory. Not collective.
   void rows(const Room& room);
 
  private:

@@ -467,6 +467,12 @@ LateExport::LateExport(Search& search, std::span<const NamedClass> roots)
                                         search.partition().alone() ? 1 : search.partition().workers.threads(), 1)) {}
 LateExport::~LateExport() = default;
 
+SearchState LateExport::whole() {
+  copy_->copy_all_but_rows(true);
+  copy_->copy_rows();
+  return copy_->take();
+}
+
 SearchState LateExport::all_but_rows() {
   copy_->copy_all_but_rows(false);
   return copy_->take();

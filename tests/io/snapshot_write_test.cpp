@@ -139,7 +139,7 @@ TEST(SnapshotWrite, OfASearchAtRestItIsTheSame) {
         for (int i = 0; i < iterations; ++i) math.search.iterate();
         write_snapshot(folder.file("copy.h5"), test_origin(), export_state(math.search, roots), exchange);
         SnapshotWrite write(folder.file("late.h5"), test_origin(), std::make_unique<LateExport>(math.search, roots),
-                            {7}, exchange);
+                            SnapshotWrite::Source::kAtRest, {7}, exchange);
         const std::string beside = digest(math.search.partition());
         write.finish();
         EXPECT_TRUE(write.done());
@@ -163,12 +163,40 @@ TEST(SnapshotWrite, OfASearchAtRestTheGraphCanGoBeforeItIsOnDisk) {
       const auto roots = std::span(classes).first(1);
       for (int i = 0; i < 9; ++i) math->search.iterate();
       write_snapshot(folder.file("copy.h5"), test_origin(), export_state(math->search, roots), exchange);
-      SnapshotWrite write(folder.file("late.h5"), test_origin(), std::make_unique<LateExport>(math->search, roots), {},
-                          exchange);
+      SnapshotWrite write(folder.file("late.h5"), test_origin(), std::make_unique<LateExport>(math->search, roots),
+                          SnapshotWrite::Source::kAtRest, {}, exchange);
       write.wait_for_graph();
       math.reset();
       write.finish();
       EXPECT_EQ(columns_of(folder.file("late.h5")), columns_of(folder.file("copy.h5")));
+    });
+  }
+}
+
+// The thread copies while the search looks for matches; what it then makes of them is not in the file.
+TEST(SnapshotWrite, OfASearchThatGoesOnItIsWhatThatWas) {
+  const TemporaryFolder folder;
+  for (const int iterations : {0, 6, 9}) {
+    LocalWorld(1).run([&](Exchange& exchange) {
+      MathSearch math(exchange);
+      const std::vector<NamedClass> classes = math.search.start(math.rules.start);
+      const auto roots = std::span(classes).first(1);
+      for (int i = 0; i < iterations; ++i) math.search.iterate();
+      const std::uint64_t enodes = math.search.enodes();
+      write_snapshot(folder.file("copy.h5"), test_origin(), export_state(math.search, roots), exchange);
+      SnapshotWrite write(folder.file("beside.h5"), test_origin(), std::make_unique<LateExport>(math.search, roots),
+                          SnapshotWrite::Source::kGoesOn, {7}, exchange);
+      for (const Rule& rule : math.search.rules()) static_cast<void>(math.search.count_matches(rule));
+      write.wait_for_graph();
+      math.search.iterate();
+      write.finish();
+      EXPECT_TRUE(write.done());
+      EXPECT_EQ(write.held_bytes(), 0U);
+      EXPECT_EQ(columns_of(folder.file("beside.h5")), columns_of(folder.file("copy.h5")));
+      const Snapshot beside = read_snapshot(folder.file("beside.h5"), exchange);
+      EXPECT_EQ(beside.state.progress, std::vector<std::uint64_t>{7});
+      EXPECT_EQ(beside.state.share.sizes.rows, enodes);
+      EXPECT_GT(math.search.enodes(), enodes);
     });
   }
 }
@@ -206,7 +234,8 @@ TEST(SnapshotWrite, OfASearchAtRestItCanBeGivenUp) {
       const std::vector<NamedClass> classes = math.search.start(math.rules.start);
       for (int i = 0; i < 10; ++i) math.search.iterate();
       const SnapshotWrite write(folder.file("s.h5"), test_origin(),
-                                std::make_unique<LateExport>(math.search, std::span(classes).first(1)), {}, exchange);
+                                std::make_unique<LateExport>(math.search, std::span(classes).first(1)),
+                                SnapshotWrite::Source::kAtRest, {}, exchange);
     });
     EXPECT_FALSE(std::filesystem::exists(folder.file("s.h5.tmp")));
   }
@@ -220,7 +249,8 @@ TEST(SnapshotWrite, OfASearchAtRestFailuresAreTold) {
       const std::vector<NamedClass> classes = math.search.start(math.rules.start);
       try {
         SnapshotWrite write(folder.file("missing/s.h5"), test_origin(),
-                            std::make_unique<LateExport>(math.search, std::span(classes).first(1)), {}, exchange);
+                            std::make_unique<LateExport>(math.search, std::span(classes).first(1)),
+                            SnapshotWrite::Source::kAtRest, {}, exchange);
         write.finish();
         ADD_FAILURE() << "there is no such folder";
       } catch (const Error& error) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <span>
 #include <vector>
 
@@ -37,6 +39,18 @@ inline SearchState cut_state(const SearchState& whole, int rank, int ranks) {
   SearchState state = whole;
   keep_even_share(state, rank, ranks);
   return state;
+}
+
+inline bool has_same_columns(const SearchState& one, const SearchState& other) {
+  std::vector<std::vector<std::uint64_t>> columns;
+  for (const GraphShare* share : {&one.share, &other.share})
+    for (const NarrowColumn* column :
+         {&share->class_name, &share->class_value, &share->class_data_stamp, &share->value_begin, &share->row_symbol,
+          &share->row_class, &share->row_stamp, &share->child})
+      columns.push_back(column->values());
+  return std::equal(columns.begin(), columns.begin() + std::ssize(columns) / 2,
+                    columns.begin() + std::ssize(columns) / 2, columns.end()) &&
+         one.share.word == other.share.word && one.share.sizes == other.share.sizes && one.roots == other.roots;
 }
 
 // What LateExport makes, as a state whose columns are whole.

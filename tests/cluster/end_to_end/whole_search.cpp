@@ -59,18 +59,6 @@ struct Leg {
   std::string folder;                                       // where snapshots are kept; empty: nowhere
 };
 
-bool has_same_columns(const SearchState& one, const SearchState& other) {
-  std::vector<std::vector<std::uint64_t>> columns;
-  for (const GraphShare* share : {&one.share, &other.share})
-    for (const NarrowColumn* column :
-         {&share->class_name, &share->class_value, &share->class_data_stamp, &share->value_begin, &share->row_symbol,
-          &share->row_class, &share->row_stamp, &share->child})
-      columns.push_back(column->values());
-  return std::equal(columns.begin(), columns.begin() + std::ssize(columns) / 2,
-                    columns.begin() + std::ssize(columns) / 2, columns.end()) &&
-         one.share.word == other.share.word && one.share.sizes == other.share.sizes && one.roots == other.roots;
-}
-
 // Starts or takes up the search; returns the roots' classes.
 std::vector<NamedClass> begin(Search& search, const Expression& start, const Leg& leg) {
   Exchange& exchange = search.partition().exchange;
