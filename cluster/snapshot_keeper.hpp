@@ -116,7 +116,7 @@ class SnapshotKeeper {
         : iteration(iteration_in), write(std::forward<Arguments>(arguments)...) {}
     std::uint32_t iteration;
     SnapshotWrite write;
-    bool is_copied = true;  // or its thread is at it
+    bool is_copied = true;  // else its thread may still be at it, and memory has not been looked at since
   };
   std::deque<Writing> writing_;  // oldest first
   bool waits_ = false;           // for a copy that did not fit, and has said so

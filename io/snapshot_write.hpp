@@ -52,12 +52,16 @@ class SnapshotWrite {
   // Collective. Step after step to the end.
   void finish();
 
-  // Waits until this rank's copy has been written and its memory given back. Not collective.
+  // Waits until this rank's copy has been made, has been written, and its memory given back. Not collective.
   void wait_for_memory() const;
   // Waits until nothing more is taken from the e-graph. Not collective.
   void wait_for_graph() const { reads_graph_.wait(true); }
-  // What this rank's copy takes of memory: less and less, as columns are written.
-  [[nodiscard]] std::uint64_t held_bytes() const { return held_bytes_; }
+  // What this rank's copy takes of memory: less and less, as columns are written; not nothing while it is being made,
+  // when nobody knows how much it will be.
+  [[nodiscard]] std::uint64_t held_bytes() const {
+    const std::uint64_t is_being_made = reads_graph_ ? 1 : 0;  // looked at first: it ends when the size is known
+    return is_being_made + held_bytes_;
+  }
   // How long this rank has worked on it, in front of the search and beside it. Not while it is busy.
   [[nodiscard]] double seconds() const { return seconds_; }
 

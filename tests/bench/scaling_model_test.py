@@ -148,11 +148,10 @@ class Fits(unittest.TestCase):
 
 
 class Seconds(Folder):
-    def uneven(self, ranks, cost, iteration=9):
+    def uneven(self, ranks, cost):
         """Rows visited that are `cost` ns each, and a rank more has more of them."""
-        lines = [step_line(ranks, iteration=iteration, work={"visited": [1000 * (r + i) for r in range(ranks)]},
-                           work_ns=[1000 * cost * (r + i) for r in range(ranks)]) for i in range(1, 6)]
-        return lines
+        return [step_line(ranks, iteration=9, work={"visited": [1000 * (r + i) for r in range(ranks)]},
+                          work_ns=[1000 * cost * (r + i) for r in range(ranks)]) for i in range(1, 6)]
 
     def test_rates_come_from_all_records(self):
         records = [read_record(self.record(str(ranks), ranks, self.uneven(ranks, 5))) for ranks in (2, 4)]

@@ -187,6 +187,10 @@ TEST(SnapshotWrite, OfASearchThatGoesOnItIsWhatThatWas) {
       SnapshotWrite write(folder.file("beside.h5"), test_origin(), std::make_unique<LateExport>(math.search, roots),
                           SnapshotWrite::Source::kGoesOn, {7}, exchange);
       for (const Rule& rule : math.search.rules()) static_cast<void>(math.search.count_matches(rule));
+      if (iterations == 6) {
+        write.wait_for_memory();  // which there is none of before it has been copied
+        EXPECT_EQ(write.held_bytes(), 0U);
+      }
       write.wait_for_graph();
       math.search.iterate();
       write.finish();
