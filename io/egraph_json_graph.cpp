@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "engine/base/hash.hpp"
+#include "engine/base/hash_index.hpp"
 #include "engine/graph/limits.hpp"
 
 namespace tessera {
@@ -78,15 +79,11 @@ void EgraphBuilder::resolve(const RefuseAt& refuse) {
 }
 
 void EgraphBuilder::unite_equal_symbols() {
-  std::unordered_multimap<std::uint64_t, std::uint32_t> by_hash;
+  HashIndex<std::uint32_t> by_hash;
   std::vector<std::uint32_t> first(symbols_.size());
   for (std::uint32_t s = 0; s < symbols_.size(); ++s) {
-    first[s] = s;
-    const std::uint64_t hash = symbols_[s].hash();
-    const auto [begin, end] = by_hash.equal_range(hash);
-    for (auto it = begin; it != end; ++it)
-      if (symbols_[it->second] == symbols_[s]) first[s] = it->second;
-    by_hash.emplace(hash, s);
+    const auto is_equal = [&](std::uint32_t other) { return symbols_[other] == symbols_[s]; };
+    first[s] = by_hash.find_or_add(symbols_[s].hash(), s, is_equal).first;
   }
   for (std::uint32_t& symbol : row_symbol_) symbol = first[symbol];
 }

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
-#include <unordered_map>
 
 #include "engine/base/hash.hpp"
+#include "engine/base/hash_index.hpp"
 #include "engine/base/ids.hpp"
 #include "engine/language/language.hpp"
 
@@ -18,12 +18,10 @@ class DataTable {
   DataId intern(DataView words) {
     std::uint64_t hash = words.size();
     for (const std::int64_t word : words) hash = hash_combine(hash, static_cast<std::uint64_t>(word));
-    const auto [begin, end] = by_hash_.equal_range(hash);
-    for (auto it = begin; it != end; ++it)
-      if (std::ranges::equal(values_[it->second.value], words)) return it->second;
-    const DataId id(static_cast<std::uint32_t>(values_.size()));
-    values_.emplace_back(words.begin(), words.end());
-    by_hash_.emplace(hash, id);
+    const auto [id, is_new] =
+        by_hash_.find_or_add(hash, DataId(static_cast<std::uint32_t>(values_.size())),
+                             [&](DataId other) { return std::ranges::equal(values_[other.value], words); });
+    if (is_new) values_.emplace_back(words.begin(), words.end());
     return id;
   }
   // The view stays valid for the life of the table.
@@ -32,7 +30,7 @@ class DataTable {
 
  private:
   std::deque<DataWords> values_;
-  std::unordered_multimap<std::uint64_t, DataId> by_hash_;
+  HashIndex<DataId> by_hash_;
 };
 
 }  // namespace tessera

@@ -13,16 +13,13 @@ std::uint32_t Expression::add(SymbolId symbol, std::span<const std::uint32_t> ki
     CHECK(kid < nodes_.size());
     hash = hash_combine(hash, kid);
   }
-  const auto [first, last] = index_of_.equal_range(hash);
-  for (auto it = first; it != last; ++it) {
-    const ExpressionNode& node = nodes_[it->second];
-    if (node.symbol == symbol && std::ranges::equal(node.kids, kids)) return it->second;
-  }
   const auto index = static_cast<std::uint32_t>(nodes_.size());
   CHECK(index == nodes_.size());
-  nodes_.push_back({symbol, {kids.begin(), kids.end()}});
-  index_of_.emplace(hash, index);
-  return index;
+  const auto [place, is_new] = index_of_.find_or_add(hash, index, [&](std::uint32_t other) {
+    return nodes_[other].symbol == symbol && std::ranges::equal(nodes_[other].kids, kids);
+  });
+  if (is_new) nodes_.push_back({symbol, {kids.begin(), kids.end()}});
+  return place;
 }
 
 }  // namespace tessera

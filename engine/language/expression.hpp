@@ -2,12 +2,12 @@
 // Nodes are hash-consed and stand children first, so an index order is a topological order.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <span>
-#include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "engine/base/hash_index.hpp"
 #include "engine/base/ids.hpp"
 #include "engine/language/symbol_table.hpp"
 
@@ -15,7 +15,7 @@ namespace tessera {
 
 struct ExpressionNode {
   SymbolId symbol;
-  std::vector<std::uint32_t> kids;  // indices of earlier nodes
+  boost::container::small_vector<std::uint32_t, 4> kids;  // indices of earlier nodes
   friend bool operator==(const ExpressionNode&, const ExpressionNode&) = default;
 };
 
@@ -32,7 +32,7 @@ class Expression {
 
  private:
   std::vector<ExpressionNode> nodes_;
-  std::unordered_multimap<std::uint64_t, std::uint32_t> index_of_;
+  HashIndex<std::uint32_t> index_of_;
 };
 
 }  // namespace tessera

@@ -2,9 +2,9 @@
 // back.
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "engine/language/expression.hpp"
@@ -13,7 +13,7 @@
 namespace tessera {
 
 // For a node of the source: the node of the target that stands for it.
-using Substitution = std::unordered_map<std::uint32_t, std::uint32_t>;
+using Substitution = boost::unordered_flat_map<std::uint32_t, std::uint32_t>;
 
 // Copies what `roots` reach in `from` into `to` and returns the roots' places there. A node that `substitution` has is
 // not copied and not entered: its substitute is used. Copied nodes are added to the substitution.

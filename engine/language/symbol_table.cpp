@@ -37,29 +37,29 @@ SymbolId SymbolTable::intern(Name op, std::span<const Value> attributes, std::ui
 }
 
 SymbolId SymbolTable::intern(OperatorId op, std::span<const Value> attributes, std::uint32_t arity) {
-  if (const auto known = find(op, attributes, arity)) return *known;
   CHECK(op.value < operators_.size());
-  const auto id = SymbolId(static_cast<std::uint32_t>(symbols_.size()));
-  CHECK(!id.is_none());
   const Name name = operators_[op.value];
   const std::uint64_t hash = content_hash(name, attributes, arity);
+  const auto next = SymbolId(static_cast<std::uint32_t>(symbols_.size()));
+  CHECK(!next.is_none());
+  const auto [id, is_new] =
+      by_hash_.find_or_add(hash, next, [&](SymbolId other) { return is(other, op, attributes, arity); });
+  if (!is_new) return id;
   symbols_.push_back({op, name, arity, {attributes.begin(), attributes.end()}});
   op_of_.push_back(op);
   hash_of_.push_back(hash);
-  by_hash_.emplace(hash, id);
   return id;
 }
 
 std::optional<SymbolId> SymbolTable::find(OperatorId op, std::span<const Value> attributes, std::uint32_t arity) const {
   CHECK(op.value < operators_.size());
-  const auto [first, last] = by_hash_.equal_range(content_hash(operators_[op.value], attributes, arity));
-  for (auto it = first; it != last; ++it) {
-    const Symbol& symbol = symbols_[it->second.value];
-    if (symbol.op == op && symbol.arity == arity && std::ranges::equal(symbol.attributes, attributes)) {
-      return it->second;
-    }
-  }
-  return std::nullopt;
+  return by_hash_.find(content_hash(operators_[op.value], attributes, arity),
+                       [&](SymbolId other) { return is(other, op, attributes, arity); });
+}
+
+bool SymbolTable::is(SymbolId id, OperatorId op, std::span<const Value> attributes, std::uint32_t arity) const {
+  const Symbol& symbol = symbols_[id.value];
+  return symbol.op == op && symbol.arity == arity && std::ranges::equal(symbol.attributes, attributes);
 }
 
 }  // namespace tessera

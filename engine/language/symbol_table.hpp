@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/base/hash_index.hpp"
 #include "engine/base/ids.hpp"
 #include "engine/language/name.hpp"
 #include "engine/language/value.hpp"
@@ -47,6 +48,7 @@ class SymbolTable {
   [[nodiscard]] std::uint64_t hash(SymbolId id) const { return hash_of_[id.value]; }
 
  private:
+  [[nodiscard]] bool is(SymbolId id, OperatorId op, std::span<const Value> attributes, std::uint32_t arity) const;
   [[nodiscard]] static std::uint64_t content_hash(Name op, std::span<const Value> attributes, std::uint32_t arity);
 
   std::vector<Name> operators_;
@@ -54,7 +56,7 @@ class SymbolTable {
   std::deque<Symbol> symbols_;
   std::vector<OperatorId> op_of_;
   std::vector<std::uint64_t> hash_of_;
-  std::unordered_multimap<std::uint64_t, SymbolId> by_hash_;
+  HashIndex<SymbolId> by_hash_;
 };
 
 }  // namespace tessera

@@ -131,11 +131,6 @@ std::uint64_t Value::hash() const {
   return hash;
 }
 
-bool operator==(const Value& a, const Value& b) {
-  return a.kind == b.kind && a.size == b.size && a.split == b.split &&
-         std::equal(a.words.begin(), a.words.begin() + a.size, b.words.begin());
-}
-
 const char* kind_name(ValueKind kind) {
   switch (kind) {
     case ValueKind::kInt:

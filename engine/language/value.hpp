@@ -49,7 +49,12 @@ struct Value {
   // As in program text; reads back to an equal value. Literals print with the fewest digits that read back exactly.
   [[nodiscard]] std::string to_string() const;
   [[nodiscard]] std::uint64_t hash() const;  // of the content (a name's characters, not its index)
-  friend bool operator==(const Value& a, const Value& b);
+  friend bool operator==(const Value& a, const Value& b) {
+    if (a.kind != b.kind || a.size != b.size || a.split != b.split) return false;
+    for (std::size_t i = 0; i < a.size; ++i)  // most have one word
+      if (a.words[i] != b.words[i]) return false;
+    return true;
+  }
 };
 
 [[nodiscard]] const char* kind_name(ValueKind kind);  // "an integer", "a shape": for messages

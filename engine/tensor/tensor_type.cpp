@@ -100,6 +100,7 @@ void AccessType::encode(DataWords& out) {
   static_cast<void>(product_of(dims()));  // refuses what cannot be counted
   normalize(zero, dims());
   out.clear();
+  out.reserve(1 + axes_ + 3 * zero.size());
   out.push_back(header(0, static_cast<std::int64_t>(dtype), split, axes_, zero.size()));
   out.insert(out.end(), dims_.begin(), dims_.begin() + static_cast<std::ptrdiff_t>(axes_));
   for (const ZeroRegion& region : zero) out.insert(out.end(), {region.axis, region.low, region.high});

@@ -77,8 +77,10 @@ std::string line_of(const std::string& symbol, const std::vector<std::uint32_t>&
 
 std::string program_text(const Expression& program, const SymbolTable& symbols) {
   std::string text;
-  for (std::uint32_t i = 0; i < program.size(); ++i)
-    text += line_of(std::string(symbols[program[i].symbol].name.text()), program[i].kids);
+  for (std::uint32_t i = 0; i < program.size(); ++i) {
+    const auto& [symbol, kids] = program[i];
+    text += line_of(std::string(symbols[symbol].name.text()), {kids.begin(), kids.end()});
+  }
   for (const std::uint32_t root : program.roots) text += "root #" + std::to_string(root) + "\n";
   return text;
 }
