@@ -1,7 +1,7 @@
 // A search's snapshots: taken at iteration boundaries when due (--every, --every-iterations), when asked for (signals;
 // files named SNAPSHOT, STOP or REPORT in the folder), before a time limit, and at the end; and taken up again. One is
 // written from a copy while the search goes on, and looked after at the iteration boundaries that follow, if the copy
-// fits into memory beside an e-graph that doubles; else the search waits for it. A rank alone that has one thread
+// fits into memory beside an e-graph that doubles; else the search waits for it. A rank alone with few threads
 // leaves the copying to the thread that writes, and matches meanwhile. Once there is one, a few more may be on their
 // way at once; they get there in order. The last one needs no copy of the e-nodes: the e-graph does not change any
 // more. What goes wrong with one is a warning, never the search's end: the last good snapshot stays.
@@ -87,8 +87,12 @@ class SnapshotKeeper {
   [[nodiscard]] bool out_of_time() const;
   [[nodiscard]] bool is_kept_but_for_an_idle_iteration() const;
   void take(bool at_rest);  // the e-graph stays as it is until let_go()
-  // Whether the search matches on while the thread that writes makes the copy.
-  [[nodiscard]] bool copies_beside() const { return exchange_.size() == 1 && resources_.threads == 1; }
+  // Whether the search matches on while the thread that writes makes the copy; else its threads make it together. One
+  // thread takes longer, which many would wait for longer than all together take.
+  [[nodiscard]] bool copies_beside() const {
+    constexpr int kMostThreads = 4;
+    return exchange_.size() == 1 && resources_.threads <= kMostThreads;
+  }
   void wait_for_copy();                   // of the newest, the only one that may be under way
   void step();                            // the oldest of what is being written: its next stage
   void finish_writing(std::size_t left);  // all stages, until so many are left

@@ -87,14 +87,15 @@ class Layout {
   }
 
   void create_datasets(hid_t file) {
+    const Properties properties;
     const Handle scalar(H5Screate(H5S_SCALAR), H5Sclose, "make an HDF5 space");
-    add_dataset(file, kHeaderDataset, text_type(header_bytes_).get(), scalar.get());
-    add_dataset(file, kSymbolsDataset, text_type(symbols_bytes_).get(), scalar.get());
+    add_dataset(file, kHeaderDataset, text_type(header_bytes_).get(), scalar.get(), properties);
+    add_dataset(file, kSymbolsDataset, text_type(symbols_bytes_).get(), scalar.get(), properties);
     for_each_column(state_.share, [&](const char* name, const auto& column, const ShareRange&, std::uint64_t total) {
       const hid_t type = hdf5::file_type(element_type(column).bytes, element_type(column).is_signed);
       const hsize_t length = total;
       const Handle space(H5Screate_simple(1, &length, nullptr), H5Sclose, "make an HDF5 space");
-      add_dataset(file, name, type, space.get());
+      add_dataset(file, name, type, space.get(), properties);
     });
     const auto version = static_cast<std::uint64_t>(kSnapshotFormatVersion);
     add_attribute(file, "format_version", version);
@@ -103,14 +104,20 @@ class Layout {
     add_attribute(file, "eclasses", state_.share.sizes.classes);
   }
 
-  void add_dataset(hid_t file, const std::string& name, hid_t type, hid_t space) {
-    const Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, "make HDF5 property lists");
-    check(H5Pset_alloc_time(creation.get(), H5D_ALLOC_TIME_EARLY), "allocate early");
-    check(H5Pset_fill_time(creation.get(), H5D_FILL_TIME_NEVER), "not fill");
-    const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose, "make HDF5 property lists");
-    check(H5Pset_create_intermediate_group(links.get(), 1), "make groups");
-    const Handle dataset(H5Dcreate2(file, name.c_str(), type, space, links.get(), creation.get(), H5P_DEFAULT),
-                         H5Dclose, "create dataset " + name + " in '" + path_ + "'");
+  struct Properties {  // of all datasets
+    Handle dataset{H5Pcreate(H5P_DATASET_CREATE), H5Pclose, "make HDF5 property lists"};
+    Handle link{H5Pcreate(H5P_LINK_CREATE), H5Pclose, "make HDF5 property lists"};
+    Properties() {
+      check(H5Pset_alloc_time(dataset.get(), H5D_ALLOC_TIME_EARLY), "allocate early");
+      check(H5Pset_fill_time(dataset.get(), H5D_FILL_TIME_NEVER), "not fill");
+      check(H5Pset_create_intermediate_group(link.get(), 1), "make groups");
+    }
+  };
+
+  void add_dataset(hid_t file, const std::string& name, hid_t type, hid_t space, const Properties& properties) {
+    const Handle dataset(
+        H5Dcreate2(file, name.c_str(), type, space, properties.link.get(), properties.dataset.get(), H5P_DEFAULT),
+        H5Dclose, "create dataset " + name + " in '" + path_ + "'");
     const haddr_t offset = H5Dget_offset(dataset.get());
     layout_.datasets.push_back({name, offset == HADDR_UNDEF ? 0 : offset, H5Dget_storage_size(dataset.get()), 0});
   }

@@ -4,7 +4,11 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef TESSERA_XXHASH_DISPATCH
+#include <xxh_x86dispatch.h>  // instructions that not every x86 has, where this one has them
+#else
 #include <xxhash.h>
+#endif
 
 #include <algorithm>
 #include <cerrno>

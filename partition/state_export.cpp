@@ -340,27 +340,33 @@ class StateCopy {
     std::array<Element, IdPieces::kBlock * NodeTable::kInlineArity + kMaxArity> children;
     std::size_t held = 0;  // children
     const auto hand_children_over = [&] {
-      for (std::size_t i = 0; i < held; ++i) CHECK(children[i] != kUnknown<Element>);
+      bool are_known = true;
+      for (std::size_t i = 0; i < held; ++i) are_known &= children[i] != kUnknown<Element>;
+      CHECK(are_known);
       if (held != 0)
         std::memcpy(room(RowColumn::kChild, held * sizeof(Element)), children.data(), held * sizeof(Element));
       held = 0;
     };
+    const std::uint32_t* const arity_of = arity_.data();
+    const Row* const block = &graph_.nodes[RowId(first)];
     std::size_t rows = 0;
-    for (std::uint32_t id = first; id < first + count; ++id) {
-      const Row& row = graph_.nodes[RowId(id)];
-      if (row.symbol.is_none()) continue;
-      symbols[rows] = row.symbol.value;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const Row& row = block[i];
+      // Whether a row is dead cannot be foreseen: it is written as any other, and the next goes over it.
+      const std::uint32_t if_live = row.symbol.is_none() ? 0 : ~std::uint32_t{0};
+      const std::uint32_t symbol = row.symbol.value & if_live;
+      symbols[rows] = symbol;
       stamps[rows] = row.stamp;
-      classes[rows] = position[row.class_id];
-      ++rows;
-      const std::uint32_t arity = arity_[row.symbol.value];
+      classes[rows] = position[row.class_id & if_live];
+      rows += if_live & 1;
+      const std::uint32_t arity = arity_of[symbol] & if_live;
       if (held + kMaxArity > children.size()) hand_children_over();
-      if (arity <=
-          NodeTable::kInlineArity) {  // both, whether it has them or not: the next row's go over what is too much
-        children[held] = position[row.kids[0]];
-        children[held + 1] = position[row.kids[1]];
+      if (arity <= NodeTable::kInlineArity) {  // both, whether it has them or not
+        children[held] = position[row.kids[0] & if_live];
+        children[held + 1] = position[row.kids[1] & if_live];
       } else {
-        for (std::uint32_t k = 0; k < arity; ++k) children[held + k] = position[graph_.nodes.kid(RowId(id), arity, k)];
+        for (std::uint32_t k = 0; k < arity; ++k)
+          children[held + k] = position[graph_.nodes.kid(RowId(first + i), arity, k)];
       }
       held += arity;
     }

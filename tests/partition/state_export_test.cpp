@@ -15,8 +15,8 @@ namespace tessera {
 namespace {
 
 // A copy is begun before each iteration and ended before the e-graph changes: what is copied is what was there.
-TEST(StateExport, AThreadCopiesWhileTheSearchMatches) {
-  LocalWorld(1).run([](Exchange& exchange) {
+void copy_while_matching(int threads) {
+  LocalWorld(1).run([threads](Exchange& exchange) {
     const TermLanguage language;
     SymbolTable symbols;
     const RuleSet set = parse_rules(R"(
@@ -32,6 +32,7 @@ TEST(StateExport, AThreadCopiesWhileTheSearchMatches) {
     std::thread copying;
     int copies = 0;
     SearchOptions options;
+    options.partition.threads = threads;
     const auto end_copy = [&] {
       if (!copying.joinable()) return;
       copying.join();
@@ -58,6 +59,9 @@ TEST(StateExport, AThreadCopiesWhileTheSearchMatches) {
     EXPECT_GT(search.enodes(), 1000U);
   });
 }
+
+TEST(StateExport, AThreadCopiesWhileTheSearchMatches) { copy_while_matching(1); }
+TEST(StateExport, AThreadCopiesWhileOthersMatch) { copy_while_matching(2); }
 
 }  // namespace
 }  // namespace tessera
