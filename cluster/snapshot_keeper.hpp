@@ -87,8 +87,8 @@ class SnapshotKeeper {
   [[nodiscard]] bool out_of_time() const;
   [[nodiscard]] bool is_kept_but_for_an_idle_iteration() const;
   void take(bool at_rest);  // the e-graph stays as it is until let_go()
-  // Whether the search matches on while the thread that writes makes the copy; else its threads make it together. One
-  // thread takes longer, which many would wait for longer than all together take.
+  // Whether the search matches on while the thread that writes makes the copy; else its threads make it together: many
+  // would have matched before one had copied, and would wait for it.
   [[nodiscard]] bool copies_beside() const {
     constexpr int kMostThreads = 4;
     return exchange_.size() == 1 && resources_.threads <= kMostThreads;
