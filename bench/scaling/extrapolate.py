@@ -78,6 +78,10 @@ class GroupModel:
     def __init__(self, key, by_ranks, overhead, hubs):
         self.iteration, self.phase, self.step, self.call = key
         groups = sorted(by_ranks.items())
+        # What every rank does for itself before the first iteration.
+        self.before_seconds = 0.0
+        if self.iteration == 0:
+            self.before_seconds = sum((g.seconds + g.uncounted) / p for p, g in groups) / len(groups)
         self.steps = groups[-1][1].steps  # few ranks work in more slices, each on more data: those are no more work
         # What a step costs without data is taken off: it does not grow with the graph.
         self.seconds = Growth([(p, max(0.0, g.seconds - g.counted_steps * p * overhead(p))) for p, g in groups], hubs)
@@ -141,5 +145,11 @@ class Workload:
         self.groups = [GroupModel(key, groups, self.overhead, hubs) for key, groups in by_key.items()]
         # Steps of which any exchange, in any iteration and record, carried something.
         self.carrying = {(key[1], key[2]) for key, groups in by_key.items() if any(g.bytes for g in groups.values())}
-        alone = self.records.get(1)
-        self.alone_seconds = alone.seconds if alone else None
+        self.alone = self.records.get(1)
+
+    def alone_seconds(self, factor):
+        """Of one rank and a graph `factor` times as large; None if that was not recorded."""
+        if self.alone is None:
+            return None
+        before = sum(sum(step.seconds) for step in self.alone.steps if step.iteration == 0)
+        return before + (self.alone.seconds - before) * factor

@@ -75,11 +75,14 @@ def predict(workload, ranks, factor, network, speed=1.0, design=DESIGNS[0]):
     result = Prediction(ranks)
     for group in workload.groups:
         steps = group.steps * (design.rounds if group.call != "none" else 1.0)
-        counted = group.seconds(ranks) * factor / ranks / speed
-        result.add(group, "work", counted + group.uncounted * factor / ranks / speed)
-        result.add(group, "idle steps", steps * workload.overhead(ranks) / speed)
-        if not design.balanced:
-            result.add(group, "imbalance", counted * group.balance(ranks, factor))
+        if group.iteration == 0:
+            result.add(group, "work", group.before_seconds / speed)
+        else:
+            counted = group.seconds(ranks) * factor / ranks / speed
+            result.add(group, "work", counted + group.uncounted * factor / ranks / speed)
+            result.add(group, "idle steps", steps * workload.overhead(ranks) / speed)
+            if not design.balanced:
+                result.add(group, "imbalance", counted * group.balance(ranks, factor))
         if group.call == "alltoall" and (design.empty or (group.phase, group.step) in workload.carrying):
             sent = group.bytes(ranks) * factor
             result.sent += sent
@@ -119,7 +122,8 @@ def name_of(phase, step=None):
 
 
 def print_table(workload, ranks, factor, network, speed, out):
-    one = workload.alone_seconds * factor / speed if workload.alone_seconds else None
+    alone = workload.alone_seconds(factor)
+    one = alone / speed if alone else None
     predictions = [predict(workload, p, factor, network, speed) for p in ranks]
     base = predictions[0]
     print(f"{'ranks':>6} {'seconds':>9} {'eff./1':>7} {f'eff./{base.ranks}':>8} {'GB sent':>8}  share of the time",

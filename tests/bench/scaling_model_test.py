@@ -189,6 +189,23 @@ class Seconds(Folder):
         busy = next(group for group in workload.groups if group.iteration == 9)
         self.assertAlmostEqual(busy.seconds(4), 4 * 10e-6, delta=1e-6)
 
+    def test_what_precedes_the_first_iteration_is_neither_divided_nor_multiplied(self):
+        # Every rank reads for 5 ms; what is counted then is all on one rank, and says nothing of how that is divided.
+        records = []
+        for ranks in (1, 2, 4):
+            start = step_line(ranks, iteration=0, phase="", step="requests", work_ns=[5_000_000] * ranks,
+                              work={"requests": [100] + [0] * (ranks - 1)})
+            work = step_line(ranks, iteration=9, work={"visited": [1000] * ranks}, work_ns=[8_000_000 // ranks] * ranks)
+            records.append(read_record(self.record(str(ranks), ranks, [start, work])))
+        workload = extrapolate.Workload(records)
+        self.assertAlmostEqual(workload.alone_seconds(10), 5e-3 + 80e-3)
+        workload.overhead = lambda ranks: 0.0
+        free = loggp.Network(L=0.0, o=0.0, g=0.0, G=0.0, ack=0.0, copy=0.0, peer=0.0, word=0.0)
+        for ranks in (2, 4, 64):
+            found = model.predict(workload, ranks, 10, free)
+            before = [seconds for key, seconds in found.parts.items() if key[0] == ""]
+            self.assertAlmostEqual(sum(before), 5e-3)
+
 
 class Records(Folder):
     def test_replay_adds_up(self):
