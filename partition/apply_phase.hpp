@@ -39,6 +39,6 @@ ApplyResult run_apply_phase(
 std::vector<NamedClass> insert_expression(Partition& partition, const Expression& expression);
 
 // Interns symbols that only some ranks know, in an order that no schedule can change. Collective.
-void agree_on_symbols(Partition& partition, const std::vector<Symbol>& wanted);
+void agree_on_symbols(Partition& partition, std::span<const Symbol> wanted);
 
 }  // namespace tessera

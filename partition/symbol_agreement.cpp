@@ -1,7 +1,9 @@
 #include <algorithm>
-#include <map>
 #include <string>
+#include <string_view>
+#include <utility>
 
+#include "engine/base/hash_index.hpp"
 #include "partition/apply_phase.hpp"
 
 namespace tessera {
@@ -16,8 +18,8 @@ void put_text(std::string& out, std::string_view text) {
   out.append(text);
 }
 
-std::string encode(const Symbol& symbol) {
-  std::string out;
+void encode(const Symbol& symbol, std::string& out) {
+  out.clear();
   put_text(out, symbol.name.text());
   put_word(out, symbol.arity);
   put_word(out, symbol.attributes.size());
@@ -31,7 +33,6 @@ std::string encode(const Symbol& symbol) {
       for (int i = 0; i < value.size; ++i)
         put_word(out, static_cast<std::uint64_t>(value.words[static_cast<std::size_t>(i)]));
   }
-  return out;
 }
 
 class Decoder {
@@ -77,29 +78,63 @@ class Decoder {
   std::string_view rest_;
 };
 
+using Encoded = std::pair<std::uint64_t, std::string_view>;  // a symbol's hash and its bytes
+
+// These, each once, in an order that depends on nothing else.
+class Distinct {
+ public:
+  void add(const Encoded& symbol) {
+    const auto next = static_cast<std::uint32_t>(symbols_.size());
+    if (index_.find_or_add(symbol.first, next, [&](std::uint32_t at) { return symbols_[at] == symbol; }).second)
+      symbols_.push_back(symbol);
+  }
+  [[nodiscard]] std::vector<Encoded> in_order() && {
+    std::ranges::sort(symbols_);
+    return std::move(symbols_);
+  }
+
+ private:
+  HashIndex<std::uint32_t> index_;
+  std::vector<Encoded> symbols_;
+};
+
+// For other ranks: of each the hash and the bytes.
+std::string message_of(std::span<const Symbol> symbols) {
+  std::string out;
+  std::string bytes;
+  HashIndex<std::uint32_t> seen;
+  for (std::uint32_t i = 0; i < symbols.size(); ++i) {
+    const std::uint64_t hash = symbols[i].hash();
+    if (!seen.find_or_add(hash, i, [&](std::uint32_t other) { return symbols[other] == symbols[i]; }).second) continue;
+    encode(symbols[i], bytes);
+    put_word(out, hash);
+    put_text(out, bytes);
+  }
+  return out;
+}
+
 }  // namespace
 
-void agree_on_symbols(Partition& partition, const std::vector<Symbol>& wanted) {
-  std::map<std::string, Symbol> all;  // ordered by content
-  for (const Symbol& symbol : wanted) all.emplace(encode(symbol), symbol);
+// Every rank reads what all ranks want, and most of it is wanted by many: what is there already is told by its hash and
+// bytes, and only what is left is made symbols of.
+void agree_on_symbols(Partition& partition, std::span<const Symbol> wanted) {
+  const std::string mine = message_of(wanted);
+  std::string_view all = mine;
   if (!partition.alone()) {
-    std::string mine;
-    for (const auto& [bytes, symbol] : all) mine += bytes;
     partition.exchange.name_step("symbols");
-    partition.exchange.all_gather(std::span(reinterpret_cast<const std::byte*>(mine.data()), mine.size()),
-                                  partition.inbox);
-    const Inbox& inbox = partition.inbox;
-    for (std::size_t r = 0; r + 1 < inbox.offset.size(); ++r) {
-      Decoder decoder(std::string_view(reinterpret_cast<const char*>(inbox.bytes.data()) + inbox.offset[r],
-                                       inbox.offset[r + 1] - inbox.offset[r]));
-      while (!decoder.done()) {
-        const Symbol symbol = decoder.symbol();
-        all.emplace(encode(symbol), symbol);
-      }
-    }
+    partition.exchange.all_gather(std::as_bytes(std::span(mine)), partition.inbox);
+    all = {reinterpret_cast<const char*>(partition.inbox.bytes.data()), partition.inbox.bytes.size()};
+  }
+  Distinct distinct;
+  for (Decoder reader(all); !reader.done();) {
+    const std::uint64_t hash = reader.word();
+    distinct.add({hash, reader.text()});
   }
   SymbolTable& symbols = partition.graph.symbols();
-  for (const auto& [bytes, symbol] : all) symbols.intern(symbol.name, symbol.attributes, symbol.arity);
+  for (const auto& [hash, bytes] : std::move(distinct).in_order()) {
+    const Symbol symbol = Decoder(bytes).symbol();
+    symbols.intern(symbol.name, symbol.attributes, symbol.arity);
+  }
 }
 
 }  // namespace tessera
