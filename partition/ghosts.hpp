@@ -4,10 +4,16 @@
 // can send a partial match only to ranks that may hold what it looks for.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdint>
+#include <span>
 #include <vector>
 
+#include "engine/base/check.hpp"
 #include "engine/base/column.hpp"
+#include "engine/base/growing_array.hpp"
 #include "engine/base/ids.hpp"
 #include "engine/graph/limits.hpp"
 #include "partition/global_id.hpp"
@@ -50,55 +56,53 @@ class RemoteLinks {
   [[gnu::always_inline]] void prefetch_head(ClassId owned) const { head_.prefetch(owned.value); }
 
  private:
-  Column<std::uint32_t> head_;  // the index of a subscriber + 1, 0: none
+  Column<std::uint32_t> head_;  // where the subscribers begin + 1, 0: there are none
   Column<GhostRecord> ghosts_;
   std::size_t count_ = 0;
 };
 
 struct Subscriber {
   std::uint32_t rank;
-  std::uint32_t next;  // index + 1, 0: end
+  std::uint32_t count;  // in the first entry of a list: how many there are
   std::uint64_t member_mask;
   std::uint64_t parent_mask;
 };
+static_assert(sizeof(Subscriber) == 24);
 
-// Subscriber lists of owned classes, threaded through one pool.
+// Subscriber lists of owned classes: each by rank, in one piece of a pool, with room for the next power of two; for a
+// hub has as many subscribers as there are ranks, and each of them must be found.
 class SubscriberLists {
  public:
   explicit SubscriberLists(RemoteLinks& links) : links_(links) {}
 
-  // Finds or adds the rank's entry; `added` tells which.
+  // Finds or adds the rank's entry; `added` tells which. It stays where it is until the next call.
   Subscriber& entry(ClassId cls, std::uint32_t rank, bool& added) {
-    for (std::uint32_t at = links_.head(cls); at != 0; at = pool_[at - 1].next) {
-      if (pool_[at - 1].rank == rank) {
-        added = false;
-        return pool_[at - 1];
-      }
+    std::uint32_t& head = links_.head(cls);
+    if (head == 0) {
+      added = true;
+      head = allocate(1) + 1;
+      return pool_[head - 1] = {rank, 1, 0, 0};
     }
-    added = true;
-    std::uint32_t at = free_;
-    if (at != 0) {
-      free_ = pool_[at - 1].next;
-    } else {
-      pool_.emplace_back();
-      at = static_cast<std::uint32_t>(pool_.size());
-    }
-    pool_[at - 1] = {rank, links_.head(cls), 0, 0};
-    links_.head(cls) = at;
-    return pool_[at - 1];
+    const std::span<Subscriber> list(&pool_[head - 1], pool_[head - 1].count);
+    const auto at =
+        static_cast<std::size_t>(std::ranges::lower_bound(list, rank, {}, &Subscriber::rank) - list.begin());
+    added = at == list.size() || list[at].rank != rank;
+    return added ? insert(head, at, rank) : list[at];
   }
   [[nodiscard]] bool any(ClassId cls) const { return links_.head(cls) != 0; }
+  // `visit` may change the lists of other classes.
   template <class Visit>
   void for_each(ClassId cls, Visit&& visit) const {
-    for (std::uint32_t at = links_.head(cls); at != 0; at = pool_[at - 1].next) visit(pool_[at - 1]);
+    const std::uint32_t head = links_.head(cls);
+    if (head == 0) return;
+    const std::size_t count = pool_[head - 1].count;
+    for (std::size_t i = 0; i < count; ++i) visit(pool_[head - 1 + i]);
   }
   void clear(ClassId cls) {
-    while (links_.head(cls) != 0) {
-      const std::uint32_t at = links_.head(cls);
-      links_.head(cls) = pool_[at - 1].next;
-      pool_[at - 1].next = free_;
-      free_ = at;
-    }
+    std::uint32_t& head = links_.head(cls);
+    if (head == 0) return;
+    release(head - 1, pool_[head - 1].count);
+    head = 0;
   }
   [[nodiscard]] std::size_t bytes() const { return pool_.size() * sizeof(Subscriber); }
 
@@ -109,9 +113,40 @@ class SubscriberLists {
   }
 
  private:
-  RemoteLinks& links_;  // whose heads are indices + 1 into the pool
-  std::vector<Subscriber> pool_;
-  std::uint32_t free_ = 0;
+  Subscriber& insert(std::uint32_t& head, std::size_t at, std::uint32_t rank) {
+    const std::uint32_t count = pool_[head - 1].count;
+    if (std::has_single_bit(count)) {  // no room
+      const std::uint32_t wider = allocate(2 * std::size_t{count});
+      std::copy_n(&pool_[head - 1], count, &pool_[wider]);
+      release(head - 1, count);
+      head = wider + 1;
+    }
+    Subscriber* const list = &pool_[head - 1];
+    std::copy_backward(list + at, list + count, list + count + 1);
+    list[at] = {rank, 0, 0, 0};
+    list[0].count = count + 1;
+    return list[at];
+  }
+  // Room for so many, a power of two.
+  std::uint32_t allocate(std::size_t count) {
+    std::vector<std::uint32_t>& free = free_[static_cast<std::size_t>(std::countr_zero(count))];
+    if (free.empty()) {
+      const std::size_t at = pool_.size();
+      CHECK(at + count < ~std::uint32_t{0});
+      pool_.extend(count);
+      return static_cast<std::uint32_t>(at);
+    }
+    const std::uint32_t at = free.back();
+    free.pop_back();
+    return at;
+  }
+  void release(std::uint32_t at, std::size_t count) {
+    free_[static_cast<std::size_t>(std::bit_width(count - 1))].push_back(at);
+  }
+
+  RemoteLinks& links_;  // whose heads are where lists begin + 1
+  GrowingArray<Subscriber> pool_;
+  std::array<std::vector<std::uint32_t>, 32> free_;  // pieces of the pool, by the logarithm of their size
 };
 
 }  // namespace tessera
