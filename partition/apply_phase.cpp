@@ -370,7 +370,7 @@ class ApplyPhase {
   // Data of foreign handles while attributes are computed.
   class ForeignData final : public Remote {
    public:
-    ForeignData(const EGraph& graph, const std::vector<ForeignClass>& foreign) : graph_(graph), foreign_(foreign) {}
+    ForeignData(const EGraph& graph, const ForeignClasses& foreign) : graph_(graph), foreign_(foreign) {}
     [[nodiscard]] bool same(Handle, Handle) const override { return false; }
     [[nodiscard]] DataView data(Handle handle) const override {
       const DataId id = foreign_[handle.foreign_index()].data;
@@ -380,7 +380,7 @@ class ApplyPhase {
 
    private:
     const EGraph& graph_;
-    const std::vector<ForeignClass>& foreign_;
+    const ForeignClasses& foreign_;
   };
 
   Partition& partition_;
@@ -421,7 +421,7 @@ std::vector<NamedClass> insert_expression(Partition& partition, const Expression
   }
   std::vector<std::vector<std::uint32_t>> levels(tallest + 1);
   for (std::uint32_t i = 0; i < expression.size(); ++i) levels[height[i]].push_back(i);
-  std::vector<ForeignClass> foreign;
+  ForeignClasses foreign;
   Inserter inserter(partition, foreign, 0);
   const Inserter::NameHash name_hash = [&](std::uint64_t token) { return hash[token]; };
   std::vector<NodeResult> results(expression.size());

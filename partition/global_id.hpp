@@ -16,6 +16,7 @@ struct GlobalId {
   std::uint64_t value = kNone;
 
   GlobalId() = default;
+  explicit GlobalId(std::uint64_t of_wire) : value(of_wire) {}
   GlobalId(int rank, ClassId id) : value(static_cast<std::uint64_t>(rank) << 32 | id.value) {}
 
   [[nodiscard]] bool is_none() const { return value == kNone; }

@@ -19,7 +19,7 @@ constexpr std::size_t kAhead = 8;
 
 }  // namespace
 
-Inserter::Inserter(Partition& partition, std::vector<ForeignClass>& foreign, std::size_t rules)
+Inserter::Inserter(Partition& partition, ForeignClasses& foreign, std::size_t rules)
     : partition_(partition), foreign_(foreign), insertion_(partition, rules) {
   set_tasks(1);
 }

@@ -17,13 +17,14 @@ struct ForeignClass {
   NamedClass named;
   DataId data;
 };
+using ForeignClasses = GrowingArray<ForeignClass>;
 
 class Inserter {
  public:
   using NameHash = Insertion::NameHash;
 
   // `foreign`: the classes that foreign handles index; replies from other ranks are appended to it.
-  Inserter(Partition& partition, std::vector<ForeignClass>& foreign, std::size_t rules);
+  Inserter(Partition& partition, ForeignClasses& foreign, std::size_t rules);
 
   void set_tasks(std::size_t tasks);
   // Tasks may add at the same time, each under its own number. Kids are given by handle, `kids.size()` the symbol's
@@ -88,7 +89,7 @@ class Inserter {
   void send_replies(std::span<NodeResult> results);
 
   Partition& partition_;
-  std::vector<ForeignClass>& foreign_;
+  ForeignClasses& foreign_;
   Insertion insertion_;
   std::vector<Task> tasks_;
   std::vector<Reply> replies_;

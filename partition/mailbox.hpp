@@ -68,6 +68,10 @@ class MessageReader {
   explicit MessageReader(std::span<const std::byte> bytes) : rest_(bytes) {}
   [[nodiscard]] bool done() const { return rest_.empty(); }
   [[nodiscard]] std::span<const std::byte> rest() const { return rest_; }
+  // The same, as the units that all is written in.
+  [[nodiscard]] std::span<const std::uint64_t> rest_words() const {
+    return {reinterpret_cast<const std::uint64_t*>(rest_.data()), rest_.size() / sizeof(std::uint64_t)};
+  }
   template <class T>
   T take() {
     static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 8 == 0);

@@ -8,6 +8,8 @@
 namespace tessera {
 namespace {
 
+constexpr std::size_t kAhead = 16;  // partial matches whose classes are fetched ahead
+
 // Followed by the ids that name the list.
 struct WireAsk {
   std::uint64_t size;
@@ -71,8 +73,11 @@ void MatchCrowds::find(const MatchHeader& walk, std::span<const std::uint32_t> h
   if (count < least) return;
   const auto id = [&](std::size_t i, std::uint32_t name) { return wire_.global(Handle{held[i * stride + name]}); };
   std::vector<std::uint64_t> keys(count);
-  for (std::size_t i = 0; i < count; ++i)
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i + kAhead < count)
+      for (const std::uint32_t name : of.list_names) wire_.prefetch(Handle{held[(i + kAhead) * stride + name]});
     for (const std::uint32_t name : of.list_names) keys[i] = hash_combine(keys[i], id(i, name).value);
+  }
   const auto found = frequent(keys, least);
   for (std::size_t begin = 0; begin < found.size();) {
     std::size_t end = begin;
@@ -204,13 +209,15 @@ void MatchCrowds::put_rows(const WantedList& list, const FittingRows& rows, cons
   outbox.put(to, WireRows{asker.crowd, rows.count, list.asked, list.most, sent ? 1U : 0U});
   if (!sent) return;
   const MatchWalk& walk = wire_.walk(list.program, list.walk);
+  Message message;
   for (std::size_t a = 0; a < walk.arms.size(); ++a) {
     const std::vector<Carried>& brought = walk.arms[a].brought;
     const std::uint32_t* value = rows.arms[a].values.data();
-    outbox.put(to, std::uint64_t{rows.arms[a].count});
+    message.push_back(rows.arms[a].count);
     for (std::size_t i = 0; i < rows.arms[a].count; ++i)
-      for (const Carried& carried : brought) wire_.put(outbox, to, carried, *value++);
+      for (const Carried& carried : brought) wire_.append(carried, *value++, message);
   }
+  outbox.put_all(to, message.all());
 }
 
 void MatchCrowds::read_rows(int source, const MatchHeader& header, MessageReader& reader) {
@@ -250,6 +257,7 @@ bool MatchCrowds::stays(std::span<const Answer> answers) {
 
 std::vector<CrowdJoin> MatchCrowds::settle(Outbox& outbox) {
   std::vector<CrowdJoin> joins;
+  Message message;
   for (std::uint32_t number = 0; number < waiting_.size(); ++number) {
     Waiting& waiting = waiting_[number];
     if (waiting.crowd == nullptr || waiting.due > delivery_ || (waiting.due == 0 && waiting.answers.empty())) continue;
@@ -263,10 +271,12 @@ std::vector<CrowdJoin> MatchCrowds::settle(Outbox& outbox) {
       // Partial matches at the home of a class met the home's rows before they became a crowd.
       if (answer.rank == partition_.rank() && home_of(crowd) == partition_.rank()) continue;
       if (!all_stay) {
-        for (std::size_t i = 0; i < crowd.met.size(); ++i)
-          if (crowd.met[i] != rank)
-            wire_.put(outbox, answer.rank, header_of(crowd.program, crowd.walk, MatchMessage::kContinue),
-                      std::span(crowd.values).subspan(i * stride, stride));
+        for (std::size_t i = 0; i < crowd.met.size(); ++i) {
+          if (crowd.met[i] == rank) continue;
+          wire_.encode(header_of(crowd.program, crowd.walk, MatchMessage::kContinue),
+                       std::span(crowd.values).subspan(i * stride, stride), message);
+          outbox.put_all(answer.rank, message.all());
+        }
       } else if (answer.here != nullptr) {
         joins.push_back({waiting.crowd, rank, std::move(answer.here)});
       } else {

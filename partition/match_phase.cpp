@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 
+#include "engine/base/radix_sort.hpp"
 #include "partition/match_traveller.hpp"
 
 namespace tessera {
@@ -191,11 +192,10 @@ class MatchPhase {
   }
 
   void travel(MatchTraveller& traveller) {
-    std::vector<ArrivedMatch> arrived;
-    std::vector<std::uint32_t> registers;
-    while (traveller.deliver(arrived, registers)) {
-      partition_.exchange.count_work(Work::kPartials, arrived.size());
-      go_on(arrived, registers);
+    Arrivals arrived;
+    while (traveller.deliver(arrived)) {
+      partition_.exchange.count_work(Work::kPartials, arrived.matches.size());
+      go_on(traveller, arrived);
       give_rows(traveller);
       join_crowds(traveller.settle());
       walk_rests();
@@ -204,35 +204,36 @@ class MatchPhase {
   }
 
   // With partial matches that arrived.
-  void go_on(std::vector<ArrivedMatch>& arrived, std::span<const std::uint32_t> registers) {
+  void go_on(const MatchTraveller& traveller, Arrivals& arrived) {
     constexpr std::size_t kPart = 512;
+    GrowingArray<ArrivedMatch>& matches = arrived.matches;
     // Those that ask for one list follow each other, as start rows do.
-    std::ranges::sort(arrived, {}, &ArrivedMatch::list);
-    const std::size_t parts = (arrived.size() + kPart - 1) / kPart;
-    const auto kind_of = [&](const ArrivedMatch& match) {
-      return programs_[match.header.program].program->walks[match.header.walk].kind;
+    radix_sort(matches, scratch_, 0, [](const ArrivedMatch& match) { return match.list; });
+    const auto walk_of = [&](const ArrivedMatch& match) -> const MatchWalk& {
+      const auto [program, walk] = traveller.program_and_walk(match.walk());
+      return programs_[program].program->walks[walk];
     };
-    const auto list_of = [](const ArrivedMatch& match) { return Handle{static_cast<std::uint32_t>(match.list)}; };
-    share(parts, arrived.size() >= kFewArrivals, [&](Matcher& matcher, std::size_t part) {
-      const std::size_t end = std::min(arrived.size(), (part + 1) * kPart);
+    const std::size_t parts = (matches.size() + kPart - 1) / kPart;
+    share(parts, matches.size() >= kFewArrivals, [&](Matcher& matcher, std::size_t part) {
+      const std::size_t end = std::min(matches.size(), (part + 1) * kPart);
       for (std::size_t i = part * kPart; i < end; ++i) {
         if (const std::size_t far = i + 2 * Matcher::kAhead; far < end) {
-          __builtin_prefetch(&registers[arrived[far].registers]);
-          if (kind_of(arrived[far]) != Step::Kind::kLookup) matcher.prefetch_class(list_of(arrived[far]));
+          __builtin_prefetch(&arrived.values[matches[far].at]);
+          if (walk_of(matches[far]).kind != Step::Kind::kLookup) matcher.prefetch_class(matches[far].cls());
         }
         if (const std::size_t near = i + Matcher::kAhead; near < end)
-          if (kind_of(arrived[near]) != Step::Kind::kLookup)
-            matcher.prefetch_list(kind_of(arrived[near]), list_of(arrived[near]));
-        const MatchHeader& header = arrived[i].header;
-        const PartialMatch partial{
-            header.program, header.walk,
-            registers.subspan(arrived[i].registers, programs_[header.program].program->registers), arrived[i].met};
-        const bool again = (i > 0 && arrived[i - 1].list == arrived[i].list) ||
-                           (i + 1 < arrived.size() && arrived[i + 1].list == arrived[i].list);
-        if (header.message == MatchMessage::kContinue)
-          matcher.resume(partial, again);
+          if (const Step::Kind kind = walk_of(matches[near]).kind; kind != Step::Kind::kLookup)
+            matcher.prefetch_list(kind, matches[near].cls());
+        const ArrivedMatch& match = matches[i];
+        const auto [program, walk] = traveller.program_and_walk(match.walk());
+        const std::uint32_t* values = &arrived.values[match.at];
+        const std::span carried(values + 1, walk_of(match).carried.size());
+        const bool again = (i > 0 && matches[i - 1].list == match.list) ||
+                           (i + 1 < matches.size() && matches[i + 1].list == match.list);
+        if (match.wants_rows_here())
+          matcher.resume({program, walk, carried, *values}, again);
         else
-          matcher.arrive(partial, again);
+          matcher.arrive({program, walk, carried, *values}, again);
       }
     });
   }
@@ -508,7 +509,8 @@ class MatchPhase {
   std::uint64_t visited_ = 0;  // rows, as told to a recorder
   MatchResult result_;
   std::vector<Unit> units_;
-  std::vector<RowsByOperator> delta_;  // what the last iteration touched
+  GrowingArray<ArrivedMatch> scratch_;  // to sort them
+  std::vector<RowsByOperator> delta_;   // what the last iteration touched
   RowsByOperator all_;
   std::deque<std::pair<std::uint32_t, RowsByOperator>> younger_;
   std::deque<std::vector<std::vector<ClassId>>> class_starts_;  // of a program, in parts

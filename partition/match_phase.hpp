@@ -28,7 +28,7 @@ struct StepCounts {
 
 struct MatchResult {
   std::vector<MatchOutput> outputs;             // by task; apply reads the slots
-  std::vector<ForeignClass> foreign;            // what foreign handles in the slots mean
+  ForeignClasses foreign;                       // what foreign handles in the slots mean
   std::vector<std::uint64_t> matches;           // per rule, over all ranks
   std::vector<double> seconds;                  // per rule, this rank: of the threads together, shared out by work
   std::uint64_t visited = 0;                    // rows looked at, this rank

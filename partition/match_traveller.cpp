@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 namespace tessera {
 namespace {
@@ -10,6 +11,8 @@ constexpr std::size_t kFewValues = std::size_t{1} << 16;  // held back; fewer ar
 // Where more are held back, what small crowds save is worth the exchange that they take.
 constexpr std::size_t kManyValues = std::size_t{1} << 14;
 constexpr std::size_t kFewerInCrowds = 8;
+constexpr std::size_t kAhead = 8;   // partial matches whose cache misses overlap, when they are sent
+constexpr std::size_t kGroup = 32;  // and read
 
 // Calls visit(rank) for every other rank but `met` that may hold rows for the walk in this class of this rank.
 template <class Visit>
@@ -22,8 +25,8 @@ void for_each_holder(const Partition& partition, const MatchWalk& walk, ClassId 
 
 }  // namespace
 
-MatchTraveller::MatchTraveller(Partition& partition, std::span<const RunningProgram> programs,
-                               std::vector<ForeignClass>& foreign, std::size_t tasks)
+MatchTraveller::MatchTraveller(Partition& partition, std::span<const RunningProgram> programs, ForeignClasses& foreign,
+                               std::size_t tasks)
     : partition_(partition),
       programs_(programs),
       wire_(partition, programs, foreign),
@@ -97,33 +100,58 @@ void MatchTraveller::send(Outbox& outbox, const Held& held, std::size_t least, s
   const MatchHeader header{held.program, static_cast<std::uint16_t>(held.walk), MatchMessage::kContinue};
   std::vector<char> taken;
   crowds_.find(header, held.values, held.met, least, crowds, taken);
-  for (std::size_t at = 0; at < held.values.size(); at += stride)
-    if (taken.empty() || taken[at / stride] == 0)
-      send_to_holders(outbox, header, std::span(held.values).subspan(at, stride), held.met[at / stride]);
+  Message message;
+  for (std::size_t i = 0; i < held.met.size(); ++i) {
+    prefetch_held(held, walk, i + 2 * kAhead);
+    prefetch_holders(held, walk, i + kAhead);
+    if (taken.empty() || taken[i] == 0)
+      send_to_holders(outbox, header, std::span(held.values).subspan(i * stride, stride), held.met[i], message);
+  }
+}
+
+// What will be read of a partial match when it is sent, in two stages.
+[[gnu::always_inline]] inline void MatchTraveller::prefetch_held(const Held& held, const MatchWalk& walk,
+                                                                 std::size_t at) const {
+  if (at >= held.met.size()) return;
+  for (std::size_t c = 0; c < walk.carried.size(); ++c)
+    if (!walk.carried[c].is_symbol) wire_.prefetch(Handle{held.values[at * walk.carried.size() + c]});
+  if (walk.kind == Step::Kind::kLookup) return;
+  const Handle from{held.values[at * walk.carried.size() + walk.list_names.front()]};
+  if (!is_elsewhere(from)) partition_.subscribers.prefetch_head(ClassId(from.value));
+}
+
+[[gnu::always_inline]] inline void MatchTraveller::prefetch_holders(const Held& held, const MatchWalk& walk,
+                                                                    std::size_t at) const {
+  if (at >= held.met.size() || walk.kind == Step::Kind::kLookup) return;
+  const Handle from{held.values[at * walk.carried.size() + walk.list_names.front()]};
+  if (!is_elsewhere(from)) partition_.subscribers.prefetch_first(ClassId(from.value));
 }
 
 void MatchTraveller::send_to_holders(Outbox& outbox, MatchHeader header, std::span<const std::uint32_t> values,
-                                     std::uint32_t met) {
+                                     std::uint32_t met, Message& message) const {
   const MatchWalk& walk = wire_.walk(header.program, header.walk);
+  const auto send = [&](int rank) { outbox.put_all(rank, message.all()); };
   if (walk.kind == Step::Kind::kLookup) {
     std::array<std::uint32_t, kMaxArity> kids;
     for (std::size_t k = 0; k < walk.kids.size(); ++k) kids[k] = values[walk.list_names[k]];
-    wire_.put(outbox, home_of_row(walk, std::span(kids).first(walk.kids.size())), header, values);
+    wire_.encode(header, values, message);
+    send(home_of_row(walk, std::span(kids).first(walk.kids.size())));
     return;
   }
   const Handle from{values[walk.list_names.front()]};
   if (is_elsewhere(from)) {
     header.message = met == PartialMatch::kNoRank ? MatchMessage::kToHome : MatchMessage::kToHomeHasMet;
-    wire_.put(outbox, wire_.global(from).home(), header, values);
+    wire_.encode(header, values, message);
+    send(wire_.global(from).home());
     return;
   }
-  for_each_holder(partition_, walk, ClassId(from.value), met,
-                  [&](int rank) { wire_.put(outbox, rank, header, values); });
+  wire_.encode(header, values, message);
+  for_each_holder(partition_, walk, ClassId(from.value), met, send);
 }
 
-bool MatchTraveller::deliver(std::vector<ArrivedMatch>& arrived, std::vector<std::uint32_t>& registers) {
-  arrived.clear();
-  registers.clear();
+bool MatchTraveller::deliver(Arrivals& arrived) {
+  arrived.matches.clear();
+  arrived.values.clear();
   send_held();
   std::uint64_t sent = 0;
   for (Outbox& outbox : outboxes_) partition_.outbox.splice(outbox);
@@ -133,26 +161,46 @@ bool MatchTraveller::deliver(std::vector<ArrivedMatch>& arrived, std::vector<std
   if (sent == 0) return false;
   partition_.exchange.name_step("partials");
   superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int source, MessageReader& reader) {
-    while (!reader.done()) {
-      const auto header = reader.take<MatchHeader>();
-      if (!is_partial(header.message)) {
-        crowds_.read(source, header, reader);
-        continue;
-      }
-      const RunningProgram& running = programs_[header.program];
-      const MatchWalk& walk = running.program->walks[header.walk];
-      const std::size_t at = registers.size();
-      registers.resize(at + running.program->registers);
-      for (const Carried& carried : walk.carried) registers[at + carried.reg] = wire_.take(reader, carried);
-      const std::uint64_t list =
-          std::uint64_t{running.first_walk + header.walk} << 1 | (header.message == MatchMessage::kContinue ? 1U : 0U);
-      const bool has_met = header.message == MatchMessage::kToHomeHasMet;
-      arrived.push_back({list << 32 | registers[at + walk.from], header, at,
-                         has_met ? static_cast<std::uint32_t>(source) : PartialMatch::kNoRank});
-    }
+    while (!reader.done()) read(source, reader, arrived);
   });
   crowds_.pass_on(outboxes_.front());
   return true;
+}
+
+// Reads some messages: of partial matches a group, twice, so that the ghosts of their classes are in cache by the
+// second time.
+void MatchTraveller::read(int source, MessageReader& reader, Arrivals& arrived) {
+  const std::span<const std::uint64_t> words = reader.rest_words();
+  const std::uint64_t* at = words.data();
+  const std::uint64_t* const end = at + words.size();
+  sought_.clear();
+  std::size_t partials = 0;
+  for (; partials < kGroup && at != end; ++partials) {
+    const auto header = std::bit_cast<MatchHeader>(*at);
+    if (!is_partial(header.message)) break;
+    at = wire_.look_ahead(at + 1, end, wire_.walk(header.program, header.walk).carried, sought_);
+  }
+  wire_.guess({sought_.data(), sought_.size()});
+  const MatchWire::Sought* next = sought_.data();
+  at = words.data();
+  for (std::size_t i = 0; i < partials; ++i) {
+    const auto header = std::bit_cast<MatchHeader>(*at++);
+    const RunningProgram& running = programs_[header.program];
+    const MatchWalk& walk = running.program->walks[header.walk];
+    const std::size_t values_at = arrived.values.size();
+    std::uint32_t* values = arrived.values.extend(1 + walk.carried.size());
+    *values++ =
+        header.message == MatchMessage::kToHomeHasMet ? static_cast<std::uint32_t>(source) : PartialMatch::kNoRank;
+    for (std::size_t c = 0; c < walk.carried.size(); ++c) values[c] = wire_.take(at, walk.carried[c], next);
+    const std::uint64_t of_all = running.first_walk + header.walk;
+    const std::uint64_t here = header.message == MatchMessage::kContinue ? 1 : 0;
+    const std::uint32_t cls = walk.list_names.empty() ? 0 : values[walk.list_names.front()];
+    *arrived.matches.extend(1) = {(of_all << 1 | here) << ArrivedMatch::kClassBits | cls, values_at};
+  }
+  reader.skip(static_cast<std::size_t>(at - words.data()) * sizeof(std::uint64_t));
+  if (partials != 0 || reader.done()) return;
+  const auto header = reader.take<MatchHeader>();
+  crowds_.read(source, header, reader);
 }
 
 bool MatchTraveller::no_other_rank_has_row(const MatchWalk& walk, std::span<const std::uint32_t> kids) const {

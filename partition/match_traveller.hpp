@@ -17,18 +17,27 @@
 
 namespace tessera {
 
-// A partial match as it arrived, its registers translated to this rank's handles.
+// Partial matches as they arrived, translated to this rank's handles.
 struct ArrivedMatch {
-  std::uint64_t list;  // equal for those that ask for one list: to sort by
-  MatchHeader header;
-  std::size_t registers;  // offset
-  std::uint32_t met;      // PartialMatch::met
+  // Equal for those that ask for one list, to sort by: which walk of all programs, whether only this rank's rows are
+  // asked for (1) or those of all (0), and the class.
+  std::uint64_t list;
+  std::uint64_t at;  // offset of its values
+
+  static constexpr unsigned kClassBits = 32;
+  [[nodiscard]] std::uint64_t walk() const { return list >> (kClassBits + 1); }
+  [[nodiscard]] bool wants_rows_here() const { return (list >> kClassBits & 1) != 0; }
+  [[nodiscard]] Handle cls() const { return Handle{static_cast<std::uint32_t>(list)}; }
+};
+struct Arrivals {
+  GrowingArray<ArrivedMatch> matches;
+  GrowingArray<std::uint32_t> values;  // of each: PartialMatch::met, then what its walk carries
 };
 
 class MatchTraveller final : public Remote {
  public:
   // `foreign`: where classes that this rank does not know are entered. `tasks`: that call forward() at the same time.
-  MatchTraveller(Partition& partition, std::span<const RunningProgram> programs, std::vector<ForeignClass>& foreign,
+  MatchTraveller(Partition& partition, std::span<const RunningProgram> programs, ForeignClasses& foreign,
                  std::size_t tasks);
 
   [[nodiscard]] bool same(Handle a, Handle b) const override { return wire_.global(a) == wire_.global(b); }
@@ -36,7 +45,11 @@ class MatchTraveller final : public Remote {
   bool forward(std::size_t task, const PartialMatch& partial) override;
 
   // Collective: delivers what was forwarded. Returns whether any rank sent anything.
-  bool deliver(std::vector<ArrivedMatch>& arrived, std::vector<std::uint32_t>& registers);
+  bool deliver(Arrivals& arrived);
+  // By ArrivedMatch::walk().
+  [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> program_and_walk(std::uint64_t walk) const {
+    return {held_.front()[walk].program, held_.front()[walk].walk};
+  }
 
   // After a delivery: the lists whose rows are to be given to others …
   [[nodiscard]] std::span<const WantedList> wanted() const { return crowds_.wanted(); }
@@ -55,7 +68,12 @@ class MatchTraveller final : public Remote {
   void hold(std::size_t task, const PartialMatch& partial, std::uint32_t met);
   void send_held();
   void send(Outbox& outbox, const Held& held, std::size_t least, std::vector<Crowd>& crowds);
-  void send_to_holders(Outbox& outbox, MatchHeader header, std::span<const std::uint32_t> values, std::uint32_t met);
+  void prefetch_held(const Held& held, const MatchWalk& walk, std::size_t at) const;
+  void prefetch_holders(const Held& held, const MatchWalk& walk, std::size_t at) const;
+  // `message`: to write it in.
+  void send_to_holders(Outbox& outbox, MatchHeader header, std::span<const std::uint32_t> values, std::uint32_t met,
+                       Message& message) const;
+  void read(int source, MessageReader& reader, Arrivals& arrived);
   // Cheaper to tell than where it would be: one of the children lives here, and no other rank has a row of this
   // operator around it. Not told of every row of which it is true.
   [[nodiscard]] bool no_other_rank_has_row(const MatchWalk& walk, std::span<const std::uint32_t> kids) const;
@@ -68,8 +86,9 @@ class MatchTraveller final : public Remote {
   std::span<const RunningProgram> programs_;
   MatchWire wire_;
   MatchCrowds crowds_;
-  std::vector<Outbox> outboxes_;         // by task
-  std::vector<std::vector<Held>> held_;  // by task; walks of all programs
+  std::vector<Outbox> outboxes_;            // by task
+  std::vector<std::vector<Held>> held_;     // by task; walks of all programs
+  GrowingArray<MatchWire::Sought> sought_;  // of the messages being read
 };
 
 }  // namespace tessera

@@ -1,5 +1,7 @@
 #include "partition/match_wire.hpp"
 
+#include <bit>
+
 namespace tessera {
 
 DataView MatchWire::data_of_foreign(Handle handle) const {
@@ -7,25 +9,19 @@ DataView MatchWire::data_of_foreign(Handle handle) const {
   return id.is_none() ? DataView{} : partition_.graph.data[id];
 }
 
-void MatchWire::put(Outbox& outbox, int to, const MatchHeader& header, std::span<const std::uint32_t> values) const {
-  outbox.put(to, header);
+void MatchWire::encode(const MatchHeader& header, std::span<const std::uint32_t> values, Message& message) const {
+  message.clear();
+  message.push_back(std::bit_cast<std::uint64_t>(header));
   const std::vector<Carried>& carried = walk(header.program, header.walk).carried;
-  for (std::size_t c = 0; c < carried.size(); ++c) put(outbox, to, carried[c], values[c]);
+  for (std::size_t c = 0; c < carried.size(); ++c) append(carried[c], values[c], message);
 }
 
-void MatchWire::put(Outbox& outbox, int to, const Carried& carried, std::uint32_t value) const {
-  if (carried.is_symbol) {
-    outbox.put(to, std::uint64_t{value});
-    return;
-  }
-  const Handle handle{value};
-  outbox.put(to, named(handle));
-  if (!carried.needs_data) return;
-  const DataId id =
-      handle.is_foreign() ? foreign_[handle.foreign_index()].data : partition_.graph.classes[ClassId(value)].data;
+void MatchWire::append_data(Handle handle, Message& message) const {
+  const DataId id = handle.is_foreign() ? foreign_[handle.foreign_index()].data
+                                        : partition_.graph.classes[ClassId(handle.value)].data;
   const DataView words = id.is_none() ? DataView{} : partition_.graph.data[id];
-  outbox.put(to, std::uint64_t{words.size()});
-  outbox.put_all(to, words);
+  message.push_back(words.size());
+  for (const std::int64_t word : words) message.push_back(static_cast<std::uint64_t>(word));
 }
 
 std::uint32_t MatchWire::take(MessageReader& reader, const Carried& carried) {
@@ -39,13 +35,37 @@ std::uint32_t MatchWire::take(MessageReader& reader, const Carried& carried) {
     if (count != 0) data = partition_.graph.data.intern(words_);
   }
   if (cls.id.home() == partition_.rank()) return cls.id.index().value;
-  if (carried.local) {
-    // Only a look-up may ask for a class that this rank does not know: it then finds nothing.
-    const ClassId here = partition_.find_local(cls.id);
-    if (!here.is_none()) return here.value;
+  return of_other_rank(cls, data, carried.local ? partition_.find_local(cls.id) : ClassId());
+}
+
+const std::uint64_t* MatchWire::look_ahead(const std::uint64_t* at, const std::uint64_t* end,
+                                           std::span<const Carried> carried, GrowingArray<Sought>& sought) const {
+  for (const Carried& value : carried) {
+    const std::uint64_t* begin = at;
+    at += value.is_symbol ? 1 : 2;
+    CHECK(at <= end);
+    if (value.is_symbol) continue;
+    if (value.needs_data) {
+      CHECK(at != end && *at < static_cast<std::uint64_t>(end - at));
+      at += 1 + *at;
+    }
+    const GlobalId id(*begin);
+    if (!value.local || id.home() == partition_.rank()) continue;
+    partition_.prefetch_local_slot(id);
+    *sought.extend(1) = {id, ClassId()};
   }
-  foreign_.push_back({cls, data});
-  return Handle::kForeign | static_cast<std::uint32_t>(foreign_.size() - 1);
+  return at;
+}
+
+void MatchWire::guess(std::span<Sought> sought) const {
+  for (Sought& cls : sought) cls.guess = partition_.guess_ghost(cls.id);
+}
+
+DataId MatchWire::take_data(const std::uint64_t*& at) {
+  words_.clear();
+  const std::uint64_t count = *at++;
+  for (std::uint64_t i = 0; i < count; ++i) words_.push_back(static_cast<std::int64_t>(*at++));
+  return count == 0 ? DataId() : partition_.graph.data.intern(words_);
 }
 
 }  // namespace tessera

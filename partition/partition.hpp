@@ -73,13 +73,19 @@ class Partition {
       graph.classes.prefetch(id.index().value);
       return id.index();
     }
+    const ClassId guess = guess_ghost(id);
+    if (!guess.is_none()) graph.classes.prefetch(guess.value);
+    return guess;
+  }
+  // The same of a class of another rank, of which only the identity is wanted.
+  [[gnu::always_inline]] ClassId guess_ghost(GlobalId id) const {
     const ClassId guess(ghost_of_.guess(hash_of(id)).value);
-    if (!guess.is_none()) prefetch_class(guess);
+    if (!guess.is_none()) remote_.prefetch_ghost(guess);
     return guess;
   }
   // As local(), from what prefetch_local() returned.
   ClassId local(const NamedClass& named, ClassId guess) {
-    if (named.id.home() == rank_ || (!guess.is_none() && remote_.ghost(guess).global == named.id.value)) return guess;
+    if (named.id.home() == rank_ || is_known_as(named.id, guess)) return guess;
     return local(named);
   }
   // The same ahead of named().
@@ -93,6 +99,10 @@ class Partition {
   }
   // As local(), without making a ghost: none if this rank does not know the class.
   [[nodiscard]] ClassId find_local(GlobalId id) const;
+  // The same of a class of another rank, from what guess_ghost() returned.
+  [[nodiscard]] ClassId find_local(GlobalId id, ClassId guess) const {
+    return is_known_as(id, guess) ? guess : find_local(id);
+  }
   [[nodiscard]] int home_of(SymbolId symbol, std::span<const NamedClass> kids) const {
     return placement_->home(graph.symbols().hash(symbol), kids);
   }
@@ -199,6 +209,9 @@ class Partition {
   static constexpr std::size_t kFewKids = 4;
   [[nodiscard]] int home_of_wide(SymbolId symbol, std::span<const std::uint32_t> kids) const;
   [[nodiscard]] static std::uint64_t hash_of(GlobalId id) { return mix64(id.value); }
+  [[nodiscard]] bool is_known_as(GlobalId id, ClassId guess) const {
+    return !guess.is_none() && remote_.ghost(guess).global == id.value;
+  }
   [[nodiscard]] HashconsSlot look_up_ghost(GlobalId id) const {
     return ghost_of_.find(hash_of(id), [&](RowId at) { return remote_.ghost(ClassId(at.value)).global == id.value; });
   }

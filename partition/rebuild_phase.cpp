@@ -244,7 +244,7 @@ class RebuildRound {
   Partition& partition_;
   EGraph& graph_;
   std::uint32_t shards_;
-  std::vector<ForeignClass> foreign_;
+  ForeignClasses foreign_;
   Inserter inserter_;
   const Inserter::NameHash no_names_ = [](std::uint64_t) { return std::uint64_t{0}; };  // every request has a target
   std::vector<CachePadded<GrowingArray<Rekey>>> affected_;  // [shard that found it][shard of the old key]

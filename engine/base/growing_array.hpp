@@ -74,7 +74,8 @@ class GrowingArray {
 
  private:
   [[gnu::noinline]] void grow(std::size_t count) {
-    const std::size_t wanted = capacity_ * 2 < size_ + count ? size_ + count + 64 : capacity_ * 2;
+    constexpr std::size_t kRoom = std::max<std::size_t>(64, 1024 / sizeof(T));
+    const std::size_t wanted = capacity_ * 2 < size_ + count ? size_ + count + kRoom : capacity_ * 2;
     void* moved = std::realloc(data_, wanted * sizeof(T));
     if (moved == nullptr) throw std::bad_alloc();
     data_ = static_cast<T*>(moved);

@@ -221,16 +221,22 @@ void Matcher::start_classes(std::uint32_t program, std::span<const ClassId> clas
   }
 }
 
-void Matcher::resume(const PartialMatch& partial, bool again) {
-  if (running_ != &programs_[partial.program]) select(partial.program);
-  const auto givens = static_cast<std::ptrdiff_t>(running_->givens.size());  // in place since select()
-  std::copy(partial.registers.begin() + givens, partial.registers.end(), registers_.begin() + givens);
-  const MatchWalk& walk = program_->walks[partial.walk];
-  walk_here(walk, partial.walk, again);
+const MatchWalk& Matcher::take_up(std::uint32_t program, std::uint32_t walk, std::span<const std::uint32_t> carried) {
+  if (running_ != &programs_[program]) select(program);
+  const MatchWalk& of = program_->walks[walk];
+  for (std::size_t c = 0; c < carried.size(); ++c) registers_[of.carried[c].reg] = carried[c];
+  return of;
 }
 
-void Matcher::arrive(const PartialMatch& partial, bool again) {
-  if (remote_->forward(task_, partial)) resume(partial, again);
+void Matcher::resume(const CarriedMatch& partial, bool again) {
+  walk_here(take_up(partial.program, partial.walk, partial.carried), partial.walk, again);
+}
+
+void Matcher::arrive(const CarriedMatch& partial, bool again) {
+  const MatchWalk& walk = take_up(partial.program, partial.walk, partial.carried);
+  const std::span<const std::uint32_t> registers(registers_.data(), program_->registers);
+  if (remote_->forward(task_, {partial.program, partial.walk, registers, partial.met}))
+    walk_here(walk, partial.walk, again);
 }
 
 void Matcher::resume(const LongWalk& rest, std::size_t begin, std::size_t end) {
@@ -248,10 +254,7 @@ void Matcher::resume(const LongWalk& rest, std::size_t begin, std::size_t end) {
 
 void Matcher::resume(std::uint32_t program, std::uint32_t walk, std::span<const std::uint32_t> carried,
                      const FittingRows& rows) {
-  if (running_ != &programs_[program]) select(program);
-  const MatchWalk& of = program_->walks[walk];
-  for (std::size_t c = 0; c < carried.size(); ++c) registers_[of.carried[c].reg] = carried[c];
-  try_all(of, rows);
+  try_all(take_up(program, walk, carried), rows);
 }
 
 void Matcher::collect(std::uint32_t program, std::uint32_t walk, std::span<const ClassId> list, FittingRows& rows) {

@@ -98,6 +98,14 @@ struct PartialMatch {
   std::uint32_t met = kNoRank;  // another rank, with whose rows it has gone on already
 };
 
+// The same as it comes from another rank: with what its walk carries.
+struct CarriedMatch {
+  std::uint32_t program = 0;
+  std::uint32_t walk = 0;
+  std::span<const std::uint32_t> carried;
+  std::uint32_t met = PartialMatch::kNoRank;
+};
+
 class Remote {
  public:
   virtual ~Remote() = default;
@@ -125,10 +133,11 @@ class Matcher {
   // Matches of bare-variable left sides at these classes.
   void start_classes(std::uint32_t program, std::span<const ClassId> classes);
   [[nodiscard]] std::size_t task() const { return task_; }
-  // Continues a partial match with this rank's rows. `again`: another one asks for the same list, before or after.
-  void resume(const PartialMatch& partial, bool again);
-  // Continues a partial match at the home of the class that it must enter, wherever the rows are.
-  void arrive(const PartialMatch& partial, bool again);
+  // Continues a partial match of another rank with this rank's rows. `again`: another one asks for the same list,
+  // before or after.
+  void resume(const CarriedMatch& partial, bool again);
+  // Continues a partial match of another rank at the home of the class that it must enter, wherever the rows are.
+  void arrive(const CarriedMatch& partial, bool again);
   // Ahead of either, in two stages: `list` is what the walk goes into. Not for look-ups. Always inlined, or the
   // compiler takes them for pure and drops them.
   static constexpr std::size_t kAhead = 8;  // whose first cache misses overlap
@@ -176,6 +185,8 @@ class Matcher {
   // Runs a walk, wherever its rows are; `again`: its list will be asked for again at once.
   void enter(std::uint32_t index, bool again);
   [[nodiscard]] bool is_hopeless(const MatchWalk& walk) const;
+  // Goes on where a partial match of another rank was: what it carries is put into registers.
+  const MatchWalk& take_up(std::uint32_t program, std::uint32_t walk, std::span<const std::uint32_t> carried);
   void walk_here(const MatchWalk& walk, std::uint32_t index, bool again);  // this rank's rows
   void walk_list(const MatchWalk& walk, std::uint32_t index);
   void keep(const MatchWalk& walk, std::uint32_t index, KeptList& kept);
