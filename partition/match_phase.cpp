@@ -53,7 +53,10 @@ class MatchPhase {
     remote_ = partition_.alone() ? nullptr : &traveller;
     for (std::size_t begin = 0; begin < units_.size();) begin = run_units(begin, work >= kFewRows);
     count_visited();
-    if (remote_ != nullptr) travel(traveller);
+    if (remote_ != nullptr)
+      travel(traveller);
+    else
+      static_cast<void>(count_matches());
     finish();
     if (request_.cache != nullptr) request_.cache->drop_unused();
     return std::move(result_);
@@ -193,7 +196,7 @@ class MatchPhase {
 
   void travel(MatchTraveller& traveller) {
     Arrivals arrived;
-    while (traveller.deliver(arrived)) {
+    while (traveller.deliver(arrived, count_matches())) {
       partition_.exchange.count_work(Work::kPartials, arrived.matches.size());
       go_on(traveller, arrived);
       give_rows(traveller);
@@ -201,6 +204,14 @@ class MatchPhase {
       walk_rests();
       count_visited();
     }
+  }
+
+  // Those of this rank.
+  std::span<std::uint64_t> count_matches() {
+    result_.matches.assign(request_.plans.size(), 0);
+    for (const MatchOutput& out : result_.outputs)
+      for (std::size_t r = 0; r < result_.matches.size(); ++r) result_.matches[r] += out.count[r];
+    return result_.matches;
   }
 
   // With partial matches that arrived.
@@ -355,23 +366,18 @@ class MatchPhase {
   }
 
   void finish() {
-    const std::size_t rules = request_.plans.size();
-    result_.matches.assign(rules, 0);
     result_.visited_by_walk.assign(walks_, 0);
     result_.passed_by_branch.assign(branches_, 0);
     double seconds = 0;
     for (const MatchOutput& out : result_.outputs) {
       seconds += out.seconds;
       result_.overflowed = result_.overflowed || out.overflowed;
-      for (std::size_t r = 0; r < rules; ++r) result_.matches[r] += out.count[r];
       for (std::size_t w = 0; w < walks_; ++w) result_.visited_by_walk[w] += out.visited[w];
       for (std::size_t b = 0; b < branches_; ++b) result_.passed_by_branch[b] += out.passed[b];
     }
     for (const std::uint64_t visited : result_.visited_by_walk) result_.visited += visited;
     share_out(seconds);
     if (request_.count_steps) count_steps();
-    partition_.exchange.name_step("matches");
-    if (!partition_.alone() && rules > 0) partition_.exchange.all_reduce(result_.matches, Reduction::kSum);
   }
 
   // The time that all rules took together is shared out by work: rows visited and let through, those of a shared walk

@@ -149,16 +149,20 @@ void MatchTraveller::send_to_holders(Outbox& outbox, MatchHeader header, std::sp
   for_each_holder(partition_, walk, ClassId(from.value), met, send);
 }
 
-bool MatchTraveller::deliver(Arrivals& arrived) {
+bool MatchTraveller::deliver(Arrivals& arrived, std::span<std::uint64_t> matches) {
   arrived.matches.clear();
   arrived.values.clear();
   send_held();
-  std::uint64_t sent = 0;
+  std::vector<std::uint64_t> sums(matches.begin(), matches.end());
+  std::uint64_t& sent = sums.emplace_back(0);
   for (Outbox& outbox : outboxes_) partition_.outbox.splice(outbox);
   for (const auto& buffer : partition_.outbox.buffers()) sent += buffer.size();
   partition_.exchange.name_step("any partials");
-  partition_.exchange.all_reduce(std::span(&sent, 1), Reduction::kMax);
-  if (sent == 0) return false;
+  partition_.exchange.all_reduce(sums, Reduction::kSum);
+  if (sent == 0) {
+    std::copy_n(sums.begin(), matches.size(), matches.begin());
+    return false;
+  }
   partition_.exchange.name_step("partials");
   superstep(partition_.exchange, partition_.outbox, partition_.inbox, [&](int source, MessageReader& reader) {
     while (!reader.done()) read(source, reader, arrived);

@@ -44,8 +44,9 @@ class MatchTraveller final : public Remote {
   [[nodiscard]] DataView data(Handle handle) const override { return wire_.data_of_foreign(handle); }
   bool forward(std::size_t task, const PartialMatch& partial) override;
 
-  // Collective: delivers what was forwarded. Returns whether any rank sent anything.
-  bool deliver(Arrivals& arrived);
+  // Collective: delivers what was forwarded. Returns whether any rank sent anything; if not, `matches`, this rank's
+  // counts, have become those of all ranks together, for there will be no more.
+  bool deliver(Arrivals& arrived, std::span<std::uint64_t> matches);
   // By ArrivedMatch::walk().
   [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> program_and_walk(std::uint64_t walk) const {
     return {held_.front()[walk].program, held_.front()[walk].walk};

@@ -140,9 +140,9 @@ void Search::restore(std::vector<RuleSchedule> schedule, std::vector<IterationRe
   count();
 }
 
-void Search::count() {
-  std::array<std::uint64_t, 2> counts = {partition_.graph.nodes.live_count(),
-                                         static_cast<std::uint64_t>(partition_.owned_classes)};
+bool Search::count(bool here) {
+  std::array<std::uint64_t, 3> counts = {partition_.graph.nodes.live_count(),
+                                         static_cast<std::uint64_t>(partition_.owned_classes), here ? 1U : 0U};
   partition_.exchange.count_work(Work::kEnodes, counts[0]);
   partition_.exchange.count_work(Work::kEclasses, counts[1]);
   partition_.exchange.count_work(Work::kTableBytes, partition_.table_bytes());
@@ -150,6 +150,7 @@ void Search::count() {
   if (!partition_.alone()) partition_.exchange.all_reduce(counts, Reduction::kSum);
   enodes_ = counts[0];
   eclasses_ = counts[1];
+  return counts[2] != 0;
 }
 
 // Orders joins by what the e-graph has become, once it has grown fourfold; small ones are searched as they are written.
@@ -228,13 +229,10 @@ const IterationRecord& Search::iterate() {
   const bool touched_here = std::ranges::any_of(graph.touched, [&](const auto& list) {
     return std::ranges::any_of(list, [&](RowId row) { return graph.nodes.is_live(row); });
   });
-  std::uint64_t touched = touched_here ? 1 : 0;
-  partition_.exchange.name_step("touched");
-  if (!partition_.alone()) partition_.exchange.all_reduce(std::span(&touched, 1), Reduction::kMax);
-  count();
+  const bool touched = count(touched_here);
   record.enodes = enodes_;
   record.eclasses = eclasses_;
-  record.changed = stopped_.has_value() || touched != 0 || (waiting && scheduler_.release_all(record.iteration + 1));
+  record.changed = stopped_.has_value() || touched || (waiting && scheduler_.release_all(record.iteration + 1));
   record.seconds = now_s() - begin;
   records_.push_back(std::move(record));
   return records_.back();

@@ -129,7 +129,8 @@ class Search {
 
  private:
   void apply_merge_rebuild_analyze(MatchResult& matches, const std::vector<char>& apply, IterationRecord& record);
-  void count();
+  // What there is on all ranks; returns whether `here` holds on any of them.
+  bool count(bool here = false);
   [[nodiscard]] bool out_of_time() const;
   [[nodiscard]] std::size_t memory_left() const;  // bytes to the limit of this rank
   // These are collective.
