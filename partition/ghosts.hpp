@@ -96,7 +96,7 @@ class SubscriberLists {
     const std::uint32_t head = links_.head(cls);
     if (head == 0) return;
     const std::size_t count = pool_[head - 1].count;
-    for (std::size_t i = 0; i < count; ++i) visit(pool_[head - 1 + i]);
+    for (std::size_t i = 0; i < count; ++i) visit(Subscriber(pool_[head - 1 + i]));  // the pool itself may move
   }
   void clear(ClassId cls) {
     std::uint32_t& head = links_.head(cls);
