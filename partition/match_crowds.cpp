@@ -226,13 +226,23 @@ void MatchCrowds::read_rows(int source, const MatchHeader& header, MessageReader
   Answer answer{source, wire.rows, wire.asked, wire.most, nullptr};
   if (wire.sent != 0) {
     auto rows = std::make_shared<FittingRows>();
+    GrowingArray<MatchWire::Sought> sought;
     for (const MatchArm& arm : wire_.walk(header.program, header.walk).arms) {
       FittingRows::OfArm& of_arm = rows->arms.emplace_back();
       of_arm.count = static_cast<std::uint32_t>(reader.take<std::uint64_t>());
       rows->count += of_arm.count;
       of_arm.values.reserve(of_arm.count * arm.brought.size());
+      const std::span<const std::uint64_t> words = reader.rest_words();
+      const std::uint64_t* ahead = words.data();
+      sought.clear();
       for (std::size_t i = 0; i < of_arm.count; ++i)
-        for (const Carried& carried : arm.brought) of_arm.values.push_back(wire_.take(reader, carried));
+        ahead = wire_.look_ahead(ahead, words.data() + words.size(), arm.brought, sought);
+      wire_.guess({sought.data(), sought.size()});
+      const MatchWire::Sought* next = sought.data();
+      const std::uint64_t* at = words.data();
+      for (std::size_t i = 0; i < of_arm.count; ++i)
+        for (const Carried& carried : arm.brought) of_arm.values.push_back(wire_.take(at, carried, next));
+      reader.skip(static_cast<std::size_t>(at - words.data()) * sizeof(std::uint64_t));
     }
     answer.here = std::move(rows);
   }

@@ -56,7 +56,7 @@ class MatchPhase {
     if (remote_ != nullptr)
       travel(traveller);
     else
-      static_cast<void>(count_matches());
+      count_matches();
     finish();
     if (request_.cache != nullptr) request_.cache->drop_unused();
     return std::move(result_);

@@ -24,20 +24,6 @@ void MatchWire::append_data(Handle handle, Message& message) const {
   for (const std::int64_t word : words) message.push_back(static_cast<std::uint64_t>(word));
 }
 
-std::uint32_t MatchWire::take(MessageReader& reader, const Carried& carried) {
-  if (carried.is_symbol) return static_cast<std::uint32_t>(reader.take<std::uint64_t>());
-  const auto cls = reader.take<NamedClass>();
-  DataId data;
-  if (carried.needs_data) {
-    words_.clear();
-    const auto count = reader.take<std::uint64_t>();
-    for (std::uint64_t i = 0; i < count; ++i) words_.push_back(reader.take<std::int64_t>());
-    if (count != 0) data = partition_.graph.data.intern(words_);
-  }
-  if (cls.id.home() == partition_.rank()) return cls.id.index().value;
-  return of_other_rank(cls, data, carried.local ? partition_.find_local(cls.id) : ClassId());
-}
-
 const std::uint64_t* MatchWire::look_ahead(const std::uint64_t* at, const std::uint64_t* end,
                                            std::span<const Carried> carried, GrowingArray<Sought>& sought) const {
   for (const Carried& value : carried) {

@@ -70,12 +70,9 @@ class MatchWire {
     if (carried.needs_data) append_data(Handle{value}, message);
   }
 
-  // Single-threaded: may enter a class or its data.
-  [[nodiscard]] std::uint32_t take(MessageReader& reader, const Carried& carried);
-
-  // The same for the values of many messages, whose cache misses overlap, in three passes: look_ahead() goes over a
-  // message's values, puts what will be looked for into `sought`, and returns where they end; guess() goes over all of
-  // that; then values are taken one by one, `at` and `next` move on.
+  // Reading, of many messages or rows whose cache misses overlap, in three passes: look_ahead() goes over the values of
+  // one, puts what will be looked for into `sought`, and returns where they end; guess() goes over all of that; then
+  // values are taken one by one, `at` and `next` move on. Single-threaded: may enter a class or its data.
   struct Sought {
     GlobalId id;
     ClassId guess;
